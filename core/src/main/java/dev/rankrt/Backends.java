@@ -1,0 +1,129 @@
+package dev.rankrt;
+
+import dev.rankrt.natives.CudaException;
+import dev.rankrt.natives.NativeLoadException;
+import dev.rankrt.spi.Backend;
+import dev.rankrt.spi.BackendEngine;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.ServiceLoader;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The backends that offer themselves, and the choice among them. */
+final class Backends {
+  private static final Logger log = LoggerFactory.getLogger(Backends.class);
+
+  private final List<Backend> backends;
+
+  Backends(List<Backend> backends) {
+    this.backends = List.copyOf(backends);
+  }
+
+  static Backends installed() {
+    return new Backends(
+        ServiceLoader.load(Backend.class, Backend.class.getClassLoader()).stream()
+            .map(ServiceLoader.Provider::get)
+            .toList());
+  }
+
+  Engine open(Path model, EngineOptions options) {
+    Objects.requireNonNull(options, "options");
+    requireReadableFile(model);
+    return options.device().type() == Device.Type.AUTO
+        ? openAnywhere(model, options)
+        : openOn(options.device(), model, options);
+  }
+
+  /**
+   * Opens on the first GPU where everything works, else on the CPU; a model that is at fault fails
+   * at once.
+   */
+  private Engine openAnywhere(Path model, EngineOptions options) {
+    List<String> reasons = new ArrayList<>();
+    for (Device device : List.of(Device.gpu(0), Device.cpu())) {
+      for (Backend backend : offering(device)) {
+        Optional<String> unavailable = backend.unavailable(device);
+        if (unavailable.isPresent()) {
+          reasons.add(reason(device, backend, unavailable.get()));
+          continue;
+        }
+        try {
+          Engine engine = open(backend, device, model, options);
+          String why =
+              reasons.isEmpty() ? "everything that it needs works" : String.join("; ", reasons);
+          log.info("{} through {}, in {}: {}", engine, backend.name(), engine.precision(), why);
+          return engine;
+        } catch (NativeLoadException | CudaException e) {
+          reasons.add(reason(device, backend, e.getMessage()));
+        }
+      }
+    }
+    throw new NativeLoadException(model + " cannot run here. " + String.join("; ", reasons));
+  }
+
+  private Engine openOn(Device device, Path model, EngineOptions options) {
+    List<String> reasons = new ArrayList<>();
+    for (Backend backend : offering(device)) {
+      Optional<String> unavailable = backend.unavailable(device);
+      if (unavailable.isEmpty()) {
+        return open(backend, device, model, options);
+      }
+      reasons.add(reason(device, backend, unavailable.get()));
+    }
+    throw new NativeLoadException(
+        model
+            + " cannot run on "
+            + device
+            + ". "
+            + (reasons.isEmpty()
+                ? "No backend for it is on the class path"
+                : String.join("; ", reasons)));
+  }
+
+  private static Engine open(Backend backend, Device device, Path model, EngineOptions options) {
+    BackendEngine loaded = backend.open(model, device, options);
+    boolean success = false;
+    try {
+      Engine engine = new Engine(model.getFileName().toString(), device, loaded, options);
+      success = true;
+      return engine;
+    } finally {
+      if (!success) {
+        loaded.close();
+      }
+    }
+  }
+
+  private List<Backend> offering(Device device) {
+    return backends.stream().filter(backend -> backend.deviceType() == device.type()).toList();
+  }
+
+  private static String reason(Device device, Backend backend, String reason) {
+    return "not on " + device + " (" + backend.name() + "): " + reason;
+  }
+
+  private static void requireReadableFile(Path model) {
+    if (!Files.exists(model)) {
+      throw new ModelException(
+          "model file not found: "
+              + model.toAbsolutePath()
+              + "; check the path, or export the model to it");
+    }
+    if (!Files.isRegularFile(model) || !Files.isReadable(model)) {
+      throw new ModelException("not a file that this process may read: " + model.toAbsolutePath());
+    }
+    try {
+      if (Files.size(model) == 0) {
+        throw new ModelException("model file is empty: " + model.toAbsolutePath());
+      }
+    } catch (IOException e) {
+      throw new ModelException("cannot read model file " + model.toAbsolutePath() + ": " + e, e);
+    }
+  }
+}

@@ -1,0 +1,199 @@
+package dev.rankrt;
+
+import dev.rankrt.spi.BackendEngine;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A model, loaded on one device. Safe for use by several threads; each thread that runs it takes a
+ * {@link Session} of its own, and all sessions share the model's weights.
+ *
+ * <p>Whoever opens an engine closes it. Closing refuses new work at once, in open sessions too; the
+ * model's memory is freed when the last of its sessions was closed.
+ */
+public final class Engine implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Engine.class);
+
+  private final String name;
+  private final Device device;
+  private final BackendEngine backend;
+  private final List<TensorSpec> inputs;
+  private final List<TensorSpec> outputs;
+  private final EngineOptions options;
+  private final AtomicInteger sessionNumbers = new AtomicInteger();
+
+  private final Object lifecycle = new Object();
+  private int openSessions;
+  private volatile boolean closed;
+
+  Engine(String name, Device device, BackendEngine backend, EngineOptions options) {
+    this.name = name;
+    this.device = device;
+    this.backend = backend;
+    this.inputs = List.copyOf(backend.inputs());
+    this.outputs = List.copyOf(backend.outputs());
+    this.options = options;
+    options.idRanges().keySet().forEach(this::requireIdInput);
+  }
+
+  /**
+   * Opens a model with the default options.
+   *
+   * @param model an ONNX file
+   * @return the engine, owned by the caller
+   * @throws ModelException if the file is missing or no model that can be run
+   * @throws dev.rankrt.natives.NativeLoadException if no backend can be used here; it says what to
+   *     add
+   */
+  public static Engine open(Path model) {
+    return open(model, EngineOptions.defaults());
+  }
+
+  /**
+   * Opens a model.
+   *
+   * @param model an ONNX file
+   * @param options where and how to run it
+   * @return the engine, owned by the caller
+   * @throws ModelException if the file is missing or no model that can be run
+   * @throws IllegalArgumentException if the options name an input that the model has not
+   * @throws dev.rankrt.natives.NativeLoadException if the device cannot be used here, with every
+   *     reason
+   */
+  public static Engine open(Path model, EngineOptions options) {
+    return Backends.installed().open(model, options);
+  }
+
+  /**
+   * Returns the model's inputs.
+   *
+   * @return descriptions in the model's order
+   */
+  public List<TensorSpec> inputs() {
+    return inputs;
+  }
+
+  /**
+   * Returns the model's outputs.
+   *
+   * @return descriptions in the model's order
+   */
+  public List<TensorSpec> outputs() {
+    return outputs;
+  }
+
+  /**
+   * Returns the device that the model runs on.
+   *
+   * @return a GPU or the CPU
+   */
+  public Device device() {
+    return device;
+  }
+
+  /**
+   * Returns the precision that the model computes in.
+   *
+   * @return on the CPU always {@link Precision#FP32}
+   */
+  public Precision precision() {
+    return backend.precision();
+  }
+
+  /**
+   * Returns the fewest rows that a call takes.
+   *
+   * @return 1, or the model's fixed batch where padding is switched off
+   */
+  public int minBatch() {
+    return backend.minBatch();
+  }
+
+  /**
+   * Returns the most rows that a call takes.
+   *
+   * @return what the options allow, or less where the model fixes its batch
+   */
+  public int maxBatch() {
+    return backend.maxBatch();
+  }
+
+  /**
+   * Creates a session: the memory and the means for one thread to run the model.
+   *
+   * @return the session, owned by the caller
+   * @throws IllegalStateException if the engine is closed
+   */
+  public Session newSession() {
+    synchronized (lifecycle) {
+      requireOpen();
+      openSessions++;
+    }
+    boolean success = false;
+    try {
+      Session session =
+          new Session(this, sessionNumbers.incrementAndGet(), backend.newSession(), options);
+      success = true;
+      return session;
+    } finally {
+      if (!success) {
+        sessionClosed();
+      }
+    }
+  }
+
+  /**
+   * Refuses new work, and frees the model once its last session was closed. Closing again does
+   * nothing; safe from any thread.
+   */
+  @Override
+  public void close() {
+    int open;
+    synchronized (lifecycle) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      open = openSessions;
+    }
+    if (open == 0) {
+      backend.close();
+    } else {
+      log.warn(
+          "{} was closed before {} of its sessions; its memory is freed with them", this, open);
+    }
+  }
+
+  void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException(this + " is closed");
+    }
+  }
+
+  void sessionClosed() {
+    boolean last;
+    synchronized (lifecycle) {
+      openSessions--;
+      last = closed && openSessions == 0;
+    }
+    if (last) {
+      backend.close();
+    }
+  }
+
+  private void requireIdInput(String input) {
+    TensorSpec spec = inputs.get(TensorSpec.indexOf(inputs, "input", input, this));
+    if (spec.type().isFloat()) {
+      throw new IllegalArgumentException(
+          "an id range was declared for input " + spec + " of " + this + ", which takes no ids");
+    }
+  }
+
+  @Override
+  public String toString() {
+    return name + " on " + device;
+  }
+}

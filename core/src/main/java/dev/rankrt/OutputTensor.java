@@ -1,0 +1,141 @@
+package dev.rankrt;
+
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.nio.LongBuffer;
+
+/**
+ * One output of a session: where a run leaves its results. One thread at a time, as its session.
+ *
+ * <p>Values are row-major, {@link Shape#elementsPerRow} of them a row. The next run overwrites
+ * them. Arrays that are returned belong to the caller; views are the session's memory, and using
+ * one after the session was closed is an error that nothing catches.
+ */
+public final class OutputTensor {
+  private final Session session;
+  private final TensorSpec spec;
+
+  /**
+   * Exactly one of these is there, by the output's type; its limit is the end of the last run's
+   * results.
+   */
+  private final FloatBuffer floats;
+
+  private final IntBuffer ints;
+  private final LongBuffer longs;
+
+  OutputTensor(Session session, TensorSpec spec, ByteBuffer memory) {
+    this.session = session;
+    this.spec = spec;
+    ByteBuffer results = memory.asReadOnlyBuffer().order(memory.order());
+    this.floats = spec.type().isFloat() ? results.asFloatBuffer() : null;
+    this.ints = spec.type() == DataType.INT32 ? results.asIntBuffer() : null;
+    this.longs = spec.type() == DataType.INT64 ? results.asLongBuffer() : null;
+    show(0);
+  }
+
+  /**
+   * Returns what the model says of this output.
+   *
+   * @return name, type and shape
+   */
+  public TensorSpec spec() {
+    return spec;
+  }
+
+  /**
+   * Returns the memory that runs leave floats in. Every run sets its position to 0 and its limit to
+   * the end of the results.
+   *
+   * @return the same read-only view on every call; it ends with the session
+   * @throws IllegalArgumentException if the output is of integers
+   */
+  public FloatBuffer floats() {
+    return view(floats, "floats");
+  }
+
+  /**
+   * Returns the memory that runs leave 32-bit integers in. Every run sets its position to 0 and its
+   * limit to the end of the results.
+   *
+   * @return the same read-only view on every call; it ends with the session
+   * @throws IllegalArgumentException if the output is of another type
+   */
+  public IntBuffer ints() {
+    return view(ints, "ints");
+  }
+
+  /**
+   * Returns the memory that runs leave 64-bit integers in. Every run sets its position to 0 and its
+   * limit to the end of the results.
+   *
+   * @return the same read-only view on every call; it ends with the session
+   * @throws IllegalArgumentException if the output is of another type
+   */
+  public LongBuffer longs() {
+    return view(longs, "longs");
+  }
+
+  /**
+   * Copies the last run's results.
+   *
+   * @return a new array, empty before the first run
+   * @throws IllegalArgumentException if the output is of integers
+   * @throws IllegalStateException if the session is closed or another thread is using it
+   */
+  public float[] toFloatArray() {
+    session.enter();
+    try {
+      float[] copy = new float[floats().limit()];
+      floats.get(0, copy);
+      return copy;
+    } finally {
+      session.exit();
+    }
+  }
+
+  /**
+   * Copies the last run's results, widened to 64 bits.
+   *
+   * @return a new array, empty before the first run
+   * @throws IllegalArgumentException if the output is of floats
+   * @throws IllegalStateException if the session is closed or another thread is using it
+   */
+  public long[] toLongArray() {
+    session.enter();
+    try {
+      if (ints != null) {
+        long[] copy = new long[ints.limit()];
+        for (int i = 0; i < copy.length; i++) {
+          copy[i] = ints.get(i);
+        }
+        return copy;
+      }
+      long[] copy = new long[longs().limit()];
+      longs.get(0, copy);
+      return copy;
+    } finally {
+      session.exit();
+    }
+  }
+
+  private <T> T view(T view, String asked) {
+    if (view == null) {
+      throw new IllegalArgumentException("output " + spec + " cannot be read as " + asked);
+    }
+    return view;
+  }
+
+  /** Lets the views end behind the results of a run. */
+  void show(int rows) {
+    int end = rows == 0 ? 0 : (int) spec.shape().elements(rows);
+    if (floats != null) {
+      floats.limit(end).position(0);
+    } else if (ints != null) {
+      ints.limit(end).position(0);
+    } else {
+      longs.limit(end).position(0);
+    }
+  }
+}

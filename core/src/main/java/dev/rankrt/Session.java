@@ -1,0 +1,374 @@
+package dev.rankrt;
+
+import dev.rankrt.spi.BackendSession;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.nio.LongBuffer;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One thread's means to run a model: its memory and, on a GPU, its stream. One thread at a time: a
+ * call that finds another thread inside fails and names both.
+ *
+ * <p>Every request is checked before anything is copied, and one that is refused or fails leaves
+ * the session usable. Whoever opened a session closes it; closing is safe from any thread, waits
+ * for nothing, and lets a call that is under way finish and free the session's memory behind it.
+ *
+ * <h2>Two ways to run</h2>
+ *
+ * <p>{@code infer} is for models with one float input, one id input and one float output, whatever
+ * their names. Any other model is fed by name:
+ *
+ * <pre>{@code
+ * session.input("history").put(history);
+ * session.input("item").put(items);
+ * session.run(rows);
+ * float[] ctr = session.output("ctr").toFloatArray();
+ * }</pre>
+ */
+public final class Session implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Session.class);
+  private static final Object CLOSED = "closed";
+  private static final VarHandle USER;
+
+  static {
+    try {
+      USER = MethodHandles.lookup().findVarHandle(Session.class, "user", Object.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private final Engine engine;
+  private final int number;
+  private final BackendSession backend;
+  private final InputTensor[] inputs;
+  private final OutputTensor[] outputs;
+  private final int minBatch;
+  private final int maxBatch;
+
+  /**
+   * The inputs and the output that {@code infer} is about; null where the model is not of that
+   * kind.
+   */
+  private final InputTensor dense;
+
+  private final InputTensor sparse;
+  private final OutputTensor scores;
+
+  /** The thread inside, {@link #CLOSED} at the end, else null. */
+  @SuppressWarnings("unused") // through USER
+  private volatile Object user;
+
+  private volatile boolean closing;
+
+  Session(Engine engine, int number, BackendSession backend, EngineOptions options) {
+    this.engine = engine;
+    this.number = number;
+    this.backend = backend;
+    this.minBatch = engine.minBatch();
+    this.maxBatch = engine.maxBatch();
+    this.inputs =
+        IntStream.range(0, engine.inputs().size())
+            .mapToObj(i -> newInput(i, options))
+            .toArray(InputTensor[]::new);
+    this.outputs =
+        IntStream.range(0, engine.outputs().size())
+            .mapToObj(i -> new OutputTensor(this, engine.outputs().get(i), backend.output(i)))
+            .toArray(OutputTensor[]::new);
+    boolean pair = isDenseAndSparse(engine.inputs(), engine.outputs());
+    int denseIndex = pair && engine.inputs().get(0).type().isFloat() ? 0 : 1;
+    this.dense = pair ? inputs[denseIndex] : null;
+    this.sparse = pair ? inputs[1 - denseIndex] : null;
+    this.scores = pair ? outputs[0] : null;
+  }
+
+  private InputTensor newInput(int index, EngineOptions options) {
+    TensorSpec spec = engine.inputs().get(index);
+    return new InputTensor(
+        this, spec, backend.input(index), options.idRange(spec.name()).orElse(null));
+  }
+
+  private static boolean isDenseAndSparse(List<TensorSpec> inputs, List<TensorSpec> outputs) {
+    return inputs.size() == 2
+        && outputs.size() == 1
+        && inputs.get(0).type().isFloat() != inputs.get(1).type().isFloat()
+        && inputs.stream().allMatch(input -> input.shape().hasBatch())
+        && outputs.get(0).type().isFloat()
+        && outputs.get(0).shape().hasBatch();
+  }
+
+  /**
+   * Scores rows of floats and ids.
+   *
+   * @param dense rows of floats, one after the other
+   * @param sparse as many rows of ids, one after the other
+   * @return a new array with the scores of each row, one after the other
+   * @throws IllegalArgumentException if a value does not fit, naming the input, what was given and
+   *     what is wanted
+   * @throws IllegalStateException if the session or its engine is closed, or another thread is
+   *     using the session
+   * @throws UnsupportedOperationException if the model has other inputs or outputs
+   * @throws InferenceException if the run failed
+   */
+  public float[] infer(float[] dense, int[] sparse) {
+    return infer(Values.FLOAT_ARRAY, dense, Values.INT_ARRAY, sparse);
+  }
+
+  /**
+   * Scores rows of floats and ids, as {@link #infer(float[], int[])} does.
+   *
+   * @param dense rows of floats, one after the other
+   * @param sparse as many rows of ids, one after the other
+   * @return a new array with the scores of each row, one after the other
+   */
+  public float[] infer(float[] dense, long[] sparse) {
+    return infer(Values.FLOAT_ARRAY, dense, Values.LONG_ARRAY, sparse);
+  }
+
+  /**
+   * Scores rows of floats and ids, as {@link #infer(float[], int[])} does.
+   *
+   * @param dense one array of floats a row
+   * @param sparse one array of ids a row
+   * @return a new array with the scores of each row, one after the other
+   */
+  public float[] infer(float[][] dense, int[][] sparse) {
+    return infer(Values.FLOAT_ROWS, dense, Values.INT_ROWS, sparse);
+  }
+
+  /**
+   * Scores rows of floats and ids, as {@link #infer(float[], int[])} does.
+   *
+   * @param dense one array of floats a row
+   * @param sparse one array of ids a row
+   * @return a new array with the scores of each row, one after the other
+   */
+  public float[] infer(float[][] dense, long[][] sparse) {
+    return infer(Values.FLOAT_ROWS, dense, Values.LONG_ROWS, sparse);
+  }
+
+  /**
+   * Scores rows of floats and ids, as {@link #infer(float[], int[])} does. Buffers may be direct or
+   * not, and are used from their position to their limit, which stay as they are.
+   *
+   * @param dense rows of floats, one after the other
+   * @param sparse as many rows of ids, one after the other
+   * @return a new array with the scores of each row, one after the other
+   */
+  public float[] infer(FloatBuffer dense, IntBuffer sparse) {
+    return infer(Values.FLOAT_BUFFER, dense, Values.INT_BUFFER, sparse);
+  }
+
+  /**
+   * Scores rows of floats and ids, as {@link #infer(FloatBuffer, IntBuffer)} does.
+   *
+   * @param dense rows of floats, one after the other
+   * @param sparse as many rows of ids, one after the other
+   * @return a new array with the scores of each row, one after the other
+   */
+  public float[] infer(FloatBuffer dense, LongBuffer sparse) {
+    return infer(Values.FLOAT_BUFFER, dense, Values.LONG_BUFFER, sparse);
+  }
+
+  /**
+   * Returns an input by its name.
+   *
+   * @param name the input's name in the model
+   * @return the same object on every call; it ends with the session
+   * @throws IllegalArgumentException if the model has no such input, naming those that it has
+   */
+  public InputTensor input(String name) {
+    return inputs[TensorSpec.indexOf(engine.inputs(), "input", name, engine)];
+  }
+
+  /**
+   * Returns an output by its name.
+   *
+   * @param name the output's name in the model
+   * @return the same object on every call; it ends with the session
+   * @throws IllegalArgumentException if the model has no such output, naming those that it has
+   */
+  public OutputTensor output(String name) {
+    return outputs[TensorSpec.indexOf(engine.outputs(), "output", name, engine)];
+  }
+
+  /**
+   * Runs the model on what its inputs were given, or what was written into their views. Every input
+   * needs values again before the next run, but for those written through views.
+   *
+   * @param rows how many rows every input holds
+   * @throws IllegalArgumentException if an input was given other rows or none, naming it
+   * @throws IllegalStateException if the session or its engine is closed, or another thread is
+   *     using the session
+   * @throws InferenceException if the run failed
+   */
+  public void run(int rows) {
+    enter();
+    try {
+      requireRows(rows);
+      for (InputTensor input : inputs) {
+        input.requireGiven(rows);
+      }
+      execute(rows);
+    } finally {
+      exit();
+    }
+  }
+
+  /**
+   * Returns the engine that made this session.
+   *
+   * @return the engine, which its own owner closes
+   */
+  public Engine engine() {
+    return engine;
+  }
+
+  /**
+   * Refuses new calls and frees the session's memory, behind the call that is under way if there is
+   * one. Closing again does nothing; safe from any thread.
+   */
+  @Override
+  public void close() {
+    closing = true;
+    freeIfIdle();
+  }
+
+  private <D, S> float[] infer(Values<D> denseForm, D denseRows, Values<S> sparseForm, S ids) {
+    if (dense == null) {
+      throw new UnsupportedOperationException(
+          "infer is for models with one float input, one id input and one float output, each with a batch; "
+              + engine
+              + " has inputs "
+              + engine.inputs()
+              + " and outputs "
+              + engine.outputs()
+              + "; use input(name).put(values), run(rows) and output(name)");
+    }
+    enter();
+    try {
+      int rows = denseForm.check(denseRows, dense);
+      int idRows = sparseForm.check(ids, sparse);
+      if (rows != idRows) {
+        throw new IllegalArgumentException(
+            "input "
+                + dense.spec()
+                + " was given "
+                + rows
+                + " rows, input "
+                + sparse.spec()
+                + " "
+                + idRows);
+      }
+      denseForm.copy(denseRows, dense);
+      sparseForm.copy(ids, sparse);
+      execute(rows);
+      float[] result = new float[scores.floats().limit()];
+      scores.floats().get(0, result);
+      return result;
+    } finally {
+      exit();
+    }
+  }
+
+  private void execute(int rows) {
+    try {
+      backend.run(rows);
+      for (OutputTensor output : outputs) {
+        output.show(rows);
+      }
+    } finally {
+      for (InputTensor input : inputs) {
+        input.forget();
+      }
+    }
+  }
+
+  void requireRows(int rows) {
+    if (rows < minBatch || rows > maxBatch) {
+      String problem = rows == 0 ? "no rows given" : rows + " rows given";
+      throw new IllegalArgumentException(problem + "; " + rowsWanted());
+    }
+  }
+
+  String rowsWanted() {
+    String model = engine + " takes ";
+    return minBatch == maxBatch && minBatch > 1
+        ? model + "exactly " + maxBatch + " rows a call, the batch that it was exported with"
+        : model
+            + minBatch
+            + " to "
+            + maxBatch
+            + " rows a call; split larger requests or raise maxBatch";
+  }
+
+  /**
+   * Claims the session for the calling thread. The claim and the end share one field: whoever
+   * changes it from null to {@link #CLOSED} frees the memory, which no thread can be using then,
+   * and nobody changes it again.
+   */
+  void enter() {
+    Thread me = Thread.currentThread();
+    Object other = USER.compareAndExchange(this, null, me);
+    if (other != null) {
+      throw other == CLOSED ? closedException() : inUseException((Thread) other, me);
+    }
+    if (closing) {
+      exit();
+      throw closedException();
+    }
+    try {
+      engine.requireOpen();
+    } catch (IllegalStateException e) {
+      exit();
+      throw e;
+    }
+  }
+
+  /** Gives the session back, and frees it if it was closed meanwhile. */
+  void exit() {
+    user = null;
+    if (closing) {
+      freeIfIdle();
+    }
+  }
+
+  private void freeIfIdle() {
+    if (USER.compareAndSet(this, null, CLOSED)) {
+      try {
+        backend.close();
+      } catch (RuntimeException e) {
+        // The memory may or may not be gone: it is not touched again, and the caller's own work
+        // goes on.
+        log.error("closing {} failed", this, e);
+      } finally {
+        engine.sessionClosed();
+      }
+    }
+  }
+
+  private IllegalStateException closedException() {
+    return new IllegalStateException(this + " is closed");
+  }
+
+  private IllegalStateException inUseException(Thread user, Thread caller) {
+    return new IllegalStateException(
+        this
+            + " is for one thread at a time: thread '"
+            + caller.getName()
+            + "' called it while thread '"
+            + user.getName()
+            + "' is inside; give each thread a session of its own");
+  }
+
+  @Override
+  public String toString() {
+    return "session " + number + " of " + engine;
+  }
+}

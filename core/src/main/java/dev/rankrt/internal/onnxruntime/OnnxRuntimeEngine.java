@@ -1,0 +1,220 @@
+package dev.rankrt.internal.onnxruntime;
+
+import ai.onnxruntime.NodeInfo;
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtLoggingLevel;
+import ai.onnxruntime.OrtSession;
+import ai.onnxruntime.TensorInfo;
+import dev.rankrt.DataType;
+import dev.rankrt.EngineOptions;
+import dev.rankrt.ModelException;
+import dev.rankrt.Precision;
+import dev.rankrt.Shape;
+import dev.rankrt.TensorSpec;
+import dev.rankrt.internal.Signature;
+import dev.rankrt.internal.Signature.Declared;
+import dev.rankrt.spi.BackendEngine;
+import dev.rankrt.spi.BackendSession;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.LongStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A model in ONNX Runtime, shared by its sessions and their threads. Safe for use by several
+ * threads.
+ */
+final class OnnxRuntimeEngine implements BackendEngine {
+  private static final Logger log = LoggerFactory.getLogger(OnnxRuntimeEngine.class);
+
+  private final OrtSession model;
+  private final Signature signature;
+  private final int minBatch;
+  private final int maxBatch;
+
+  private OnnxRuntimeEngine(OrtSession model, Signature signature, EngineOptions options) {
+    int fixed = signature.fixedBatch();
+    this.model = model;
+    this.signature = signature;
+    this.minBatch = fixed > 0 && !options.padding() ? fixed : 1;
+    this.maxBatch =
+        fixed > 0 ? Math.max(minBatch, Math.min(fixed, options.maxBatch())) : options.maxBatch();
+  }
+
+  /** Tells why ONNX Runtime's natives do not load, if they do not. */
+  static Optional<String> unavailable() {
+    try {
+      OrtEnvironment.getEnvironment();
+      return Optional.empty();
+    } catch (LinkageError | RuntimeException e) {
+      return Optional.of("its native library does not load: " + e);
+    }
+  }
+
+  static OnnxRuntimeEngine open(Path file, EngineOptions options) {
+    OrtSession model = null;
+    boolean success = false;
+    try (OrtSession.SessionOptions settings = new OrtSession.SessionOptions()) {
+      settings.setIntraOpNumThreads(options.cpuThreads());
+      // What goes wrong is in the exception; the host's standard error is not ours to write to.
+      settings.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL);
+      model = OrtEnvironment.getEnvironment().createSession(file.toString(), settings);
+      Signature signature = signature(file, model);
+      OnnxRuntimeEngine engine = new OnnxRuntimeEngine(model, signature, options);
+      success = true;
+      return engine;
+    } catch (OrtException e) {
+      throw new ModelException(
+          "ONNX Runtime cannot load " + file.toAbsolutePath() + ": " + e.getMessage(), e);
+    } finally {
+      if (!success && model != null) {
+        close(model);
+      }
+    }
+  }
+
+  private static Signature signature(Path file, OrtSession model) throws OrtException {
+    List<Declared> inputs = declared(file, model.getInputInfo().values());
+    List<Declared> outputs = declared(file, model.getOutputInfo().values());
+    return Signature.of(file, inputs, measured(model, inputs, outputs));
+  }
+
+  private static List<Declared> declared(Path file, Collection<NodeInfo> nodes) {
+    List<Declared> tensors = new ArrayList<>();
+    for (NodeInfo node : nodes) {
+      if (!(node.getInfo() instanceof TensorInfo info)) {
+        throw new ModelException(
+            file + ": '" + node.getName() + "' is no tensor but " + node.getInfo());
+      }
+      DataType type =
+          switch (info.type) {
+            case FLOAT -> DataType.FLOAT32;
+            case FLOAT16 -> DataType.FLOAT16;
+            case BFLOAT16 -> DataType.BFLOAT16;
+            case INT32 -> DataType.INT32;
+            case INT64 -> DataType.INT64;
+            default ->
+                throw new ModelException(
+                    file
+                        + ": '"
+                        + node.getName()
+                        + "' is of type "
+                        + info.type
+                        + "; inputs and outputs may be FLOAT, FLOAT16, BFLOAT16, INT32 or INT64");
+          };
+      tensors.add(new Declared(node.getName(), type, boxed(info.getShape())));
+    }
+    return tensors;
+  }
+
+  /**
+   * Replaces outputs' declared dimensions, which exporters often leave out, by those that a run of
+   * zeros gives. Also pays for the model's first run, so that no caller does.
+   */
+  private static List<Declared> measured(
+      OrtSession model, List<Declared> inputs, List<Declared> outputs) {
+    boolean free = inputs.stream().anyMatch(Declared::beginsFree);
+    long rows = 2; // tells a batch from a dimension of 1
+    Map<String, OnnxTensor> zeros = new LinkedHashMap<>();
+    try {
+      for (Declared input : inputs) {
+        long[] dimensions = input.dimensions().stream().mapToLong(d -> d < 0 ? rows : d).toArray();
+        long elements = LongStream.of(dimensions).reduce(1, Math::multiplyExact);
+        zeros.put(
+            input.name(),
+            OnnxTensor.createTensor(
+                OrtEnvironment.getEnvironment(),
+                direct(elements * input.type().bytes()),
+                dimensions,
+                OnnxRuntimeSession.typeOf(input.type())));
+      }
+      try (OrtSession.Result results = model.run(zeros)) {
+        List<Declared> measured = new ArrayList<>();
+        for (Declared output : outputs) {
+          TensorInfo info = (TensorInfo) results.get(output.name()).orElseThrow().getInfo();
+          long[] dimensions = info.getShape().clone();
+          if (free && dimensions.length > 0 && dimensions[0] == rows) {
+            dimensions[0] = Shape.BATCH;
+          }
+          measured.add(new Declared(output.name(), output.type(), boxed(dimensions)));
+        }
+        return measured;
+      }
+    } catch (OrtException e) {
+      log.debug("a run of zeros failed; going by what the model declares", e);
+      return outputs;
+    } finally {
+      zeros.values().forEach(OnnxTensor::close);
+    }
+  }
+
+  private static List<Long> boxed(long[] dimensions) {
+    return LongStream.of(dimensions).boxed().toList();
+  }
+
+  /** Allocates memory in native byte order. */
+  static ByteBuffer direct(long bytes) {
+    return ByteBuffer.allocateDirect(Math.toIntExact(bytes)).order(ByteOrder.nativeOrder());
+  }
+
+  OrtSession model() {
+    return model;
+  }
+
+  int fixedBatch() {
+    return signature.fixedBatch();
+  }
+
+  @Override
+  public List<TensorSpec> inputs() {
+    return signature.inputs();
+  }
+
+  @Override
+  public List<TensorSpec> outputs() {
+    return signature.outputs();
+  }
+
+  @Override
+  public int minBatch() {
+    return minBatch;
+  }
+
+  @Override
+  public int maxBatch() {
+    return maxBatch;
+  }
+
+  @Override
+  public Precision precision() {
+    return Precision.FP32;
+  }
+
+  @Override
+  public BackendSession newSession() {
+    return new OnnxRuntimeSession(this);
+  }
+
+  @Override
+  public void close() {
+    close(model);
+  }
+
+  private static void close(OrtSession model) {
+    try {
+      model.close();
+    } catch (OrtException e) {
+      log.warn("ONNX Runtime failed to close a model", e);
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** What the backends share. */
+package dev.rankrt.internal;

@@ -1,0 +1,54 @@
+package dev.rankrt.spi;
+
+import dev.rankrt.Precision;
+import dev.rankrt.TensorSpec;
+import java.util.List;
+
+/** A model that a backend has loaded. Safe for use by several threads. */
+public interface BackendEngine extends AutoCloseable {
+  /**
+   * Returns the inputs in the model's order.
+   *
+   * @return the same descriptions on every call
+   */
+  List<TensorSpec> inputs();
+
+  /**
+   * Returns the outputs in the model's order.
+   *
+   * @return the same descriptions on every call
+   */
+  List<TensorSpec> outputs();
+
+  /**
+   * Returns the fewest rows that a run takes.
+   *
+   * @return 1, or the batch that the model fixes where it must not be padded
+   */
+  int minBatch();
+
+  /**
+   * Returns the most rows that a run takes.
+   *
+   * @return at most what the options asked for, less where the model fixes its batch
+   */
+  int maxBatch();
+
+  /**
+   * Returns the precision that the model really computes in.
+   *
+   * @return the precision
+   */
+  Precision precision();
+
+  /**
+   * Creates a session, for one thread at a time.
+   *
+   * @return the session, owned by the caller
+   */
+  BackendSession newSession();
+
+  /** Frees the model. Called once, after all of its sessions were closed. */
+  @Override
+  void close();
+}

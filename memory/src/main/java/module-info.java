@@ -1,0 +1,4 @@
+/** Placeholder. */
+module dev.rankrt.memory {
+  requires transitive dev.rankrt.natives;
+}

@@ -1,0 +1,4 @@
+/** Placeholder. */
+module dev.rankrt.streams {
+  requires transitive dev.rankrt.memory;
+}
