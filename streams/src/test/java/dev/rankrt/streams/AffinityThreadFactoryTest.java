@@ -6,8 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.io.UncheckedIOException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,6 +24,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -90,6 +97,42 @@ class AffinityThreadFactoryTest {
   void bind_onLinux_toCpusThatAreNotThere_saysWhatTheSystemSaid() {
     Optional<String> refusal = new SchedAffinity().bind(CpuSet.of(60_000));
     assertTrue(refusal.orElseThrow().startsWith("sched_setaffinity failed: [22]"), refusal::get);
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void threads_withoutJna_runAllTheSameAndOneLineSaysWhatToAdd() throws Exception {
+    PrintStream err = System.err;
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    try (URLClassLoader withoutJna = classPathWithout("jna")) {
+      System.setErr(new PrintStream(printed, true, StandardCharsets.UTF_8));
+      Class<?> sets = withoutJna.loadClass(CpuSet.class.getName());
+      Class<?> factories = withoutJna.loadClass(AffinityThreadFactory.class.getName());
+      Object factory =
+          factories
+              .getConstructor(String.class, sets)
+              .newInstance("free-", sets.getMethod("parse", String.class).invoke(null, "0"));
+      for (int i = 0; i < 2; i++) {
+        Supplier<String> task = () -> Thread.currentThread().getName();
+        Object name = factories.getMethod("call", Supplier.class).invoke(factory, task);
+        assertEquals("free-" + (i + 1), name);
+      }
+    } finally {
+      System.setErr(err);
+    }
+    List<String> lines = printed.toString(StandardCharsets.UTF_8).lines().toList();
+    assertEquals(1, lines.size(), lines::toString);
+    assertTrue(lines.get(0).contains("add net.java.dev.jna:jna"), lines::toString);
+  }
+
+  private static URLClassLoader classPathWithout(String jar) throws IOException {
+    List<URL> urls = new ArrayList<>();
+    for (String entry : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
+      if (!Path.of(entry).getFileName().toString().startsWith(jar)) {
+        urls.add(Path.of(entry).toUri().toURL());
+      }
+    }
+    return new URLClassLoader(urls.toArray(new URL[0]), ClassLoader.getPlatformClassLoader());
   }
 
   // ---- Everywhere --------------------------------------------------------------------------
