@@ -1,4 +1,44 @@
 /**
  * Finding, checking and loading the native libraries, and the exceptions that all of RankRT shares.
+ *
+ * <h2>Where libraries are looked for</h2>
+ *
+ * <p>{@code libcudart} and {@code libnvinfer} are looked for in this order. {@link
+ * dev.rankrt.natives.LoadOptions} sets each step in code; {@link
+ * dev.rankrt.natives.LoadOptions#defaults} reads the properties.
+ *
+ * <table>
+ *   <caption>The steps, and the system property for each</caption>
+ *   <tr><th>step</th><th>property</th><th>default</th></tr>
+ *   <tr><td>folders that you name</td><td>{@code dev.rankrt.natives.folders}, separated as a class
+ *       path is</td><td>none</td></tr>
+ *   <tr><td>the system: {@code LD_LIBRARY_PATH}, {@code ld.so.cache}, default folders, then
+ *       {@code /usr/local/cuda/lib64} and {@code /usr/local/tensorrt/lib}</td>
+ *       <td>{@code dev.rankrt.natives.system}</td><td>{@code true}</td></tr>
+ *   <tr><td>the redist jars on the class path</td><td>{@code dev.rankrt.natives.redist}</td>
+ *       <td>{@code true}</td></tr>
+ *   <tr><td>(where redist jars are extracted to)</td>
+ *       <td>{@code dev.rankrt.natives.cacheFolder}</td><td>{@code ~/.cache/rankrt}, else {@code
+ *       rankrt-<user>} under {@code java.io.tmpdir}</td></tr>
+ * </table>
+ *
+ * <p>The driver's {@code libcuda.so.1} comes from the system alone. {@code libnvonnxparser} and the
+ * builder's resources are loaded when an ONNX file is built, from where {@code libnvinfer} came
+ * from. cuBLAS, cuDNN and NVRTC are never loaded, present or not.
+ *
+ * <h2>Living with JavaCPP</h2>
+ *
+ * <p>The bindings' own small JNI libraries are extracted by JavaCPP into its cache, {@code
+ * ~/.javacpp/cache} unless {@code org.bytedeco.javacpp.cachedir} says otherwise. While TensorRT's
+ * Java classes are initialised, for some ten milliseconds, the system property {@code
+ * org.bytedeco.javacpp.loadlibraries} reads {@code false}; a JavaCPP class of the host's that is
+ * initialised by another thread in that moment would stay without its library, so load RankRT
+ * before threads that use JavaCPP start.
+ *
+ * <p>RankRT's native memory has no JavaCPP deallocator: a caller's {@code PointerScope} never
+ * adopts it, the collector never frees it, and it never waits on {@code
+ * org.bytedeco.javacpp.maxPhysicalBytes}. That limit does count pinned memory as resident, so a
+ * host that allocates through JavaCPP itself should raise it by the pinned memory that it gives to
+ * RankRT.
  */
 package dev.rankrt.natives;

@@ -490,7 +490,7 @@ public final class FakeCuda implements Cuda {
   @Override
   public ByteBuffer view(long address, int bytes) {
     synchronized (lock) {
-      enter("view");
+      count("view"); // Host memory is there even when the device is lost.
       Block block = find(address, bytes, "a view of");
       if (block.device >= 0 || address >= MAPPED_OFFSET) {
         throw fault("view(" + hex(address) + "): the host cannot read device memory");
@@ -858,13 +858,17 @@ public final class FakeCuda implements Cuda {
     }
   }
 
-  /** Counts a call and lets a scripted failure happen. */
-  private void enter(String call) {
+  private void count(String call) {
     LongAdder adder = calls.get(call);
     if (adder == null) {
       adder = calls.computeIfAbsent(call, c -> new LongAdder());
     }
     adder.increment();
+  }
+
+  /** Counts a call and lets a scripted failure happen. */
+  private void enter(String call) {
+    count(call);
     if (lost != null) {
       throw error(call, lost.code, lost.name);
     }

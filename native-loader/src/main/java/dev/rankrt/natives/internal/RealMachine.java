@@ -1,0 +1,222 @@
+package dev.rankrt.natives.internal;
+
+import static org.bytedeco.cuda.global.cudart.cudaDriverGetVersion;
+import static org.bytedeco.cuda.global.cudart.cudaRuntimeGetVersion;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.tensorrt.global.nvinfer;
+
+/** The machine and the process that this runs on and in. */
+final class RealMachine implements Machine {
+  private static final Path MAPS = Path.of("/proc/self/maps");
+  private static final String LOAD_LIBRARIES = "org.bytedeco.javacpp.loadlibraries";
+  private static final Pattern CLASS_NAME =
+      Pattern.compile("\"name\"\\s*:\\s*\"(org\\.bytedeco\\.tensorrt\\.[\\w.$]+)\"");
+
+  @Override
+  public String osName() {
+    return System.getProperty("os.name", "");
+  }
+
+  @Override
+  public String osArch() {
+    return System.getProperty("os.arch", "");
+  }
+
+  @Override
+  public boolean musl() {
+    return mapped().anyMatch(file -> file.getFileName().toString().startsWith("ld-musl-"));
+  }
+
+  @Override
+  public String environment(String name) {
+    String value = System.getenv(name);
+    return value == null ? "" : value;
+  }
+
+  @Override
+  public boolean exists(Path file) {
+    return Files.exists(file);
+  }
+
+  @Override
+  public List<String> list(Path folder, String prefix) {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files
+          .map(file -> file.getFileName().toString())
+          .filter(name -> name.startsWith(prefix))
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      return List.of();
+    }
+  }
+
+  @Override
+  public boolean hasResource(String path) {
+    return find(path) != null;
+  }
+
+  /** Looks as JavaCPP does: in all jars and modules, whichever loader or layer they are in. */
+  private static URL find(String path) {
+    try {
+      return Loader.findResource(Loader.class, "/" + path);
+    } catch (IOException e) {
+      return null;
+    }
+  }
+
+  @Override
+  public Path extract(String resource, Optional<Path> cacheFolder) throws IOException {
+    return new Extraction(Extraction.folders(cacheFolder)).extract(find(resource));
+  }
+
+  @Override
+  public Path open(String name, Optional<Path> folder) {
+    Platform platform = Platform.of(osName(), osArch()).orElseThrow();
+    byte[] shim =
+        ElfShim.write(
+            platform.elfMachine,
+            "",
+            List.of(name),
+            folder.map(path -> path.toAbsolutePath().toString()).orElse(""));
+    try {
+      Path file = Files.createTempFile("rankrt", ".so");
+      try {
+        Files.write(file, shim);
+        System.load(file.toString());
+      } finally {
+        // The linker has mapped it; the name is not needed again.
+        Files.delete(file);
+      }
+    } catch (IOException e) {
+      UnsatisfiedLinkError error = new UnsatisfiedLinkError("cannot write to java.io.tmpdir: " + e);
+      error.initCause(e);
+      throw error;
+    }
+    return mapped()
+        .filter(file -> isFileOf(name, file.getFileName().toString()))
+        .findFirst()
+        .orElseGet(() -> folder.map(path -> path.resolve(name)).orElse(Path.of(name)));
+  }
+
+  /** The mapping shows {@code libcudart.so.12.6.77} where {@code libcudart.so.12} links to it. */
+  private static boolean isFileOf(String name, String fileName) {
+    return fileName.equals(name) || fileName.startsWith(name + ".");
+  }
+
+  private static Stream<Path> mapped() {
+    try {
+      return Files.readAllLines(MAPS, StandardCharsets.UTF_8).stream()
+          .map(line -> line.indexOf('/') < 0 ? "" : line.substring(line.indexOf('/')))
+          .filter(path -> !path.isEmpty())
+          .distinct()
+          .map(Path::of);
+    } catch (IOException e) {
+      return Stream.empty();
+    }
+  }
+
+  @Override
+  public void adopt(Jni user, String name, Path file) {
+    try {
+      Loader.loadLibrary(owner(user), new URL[] {file.toUri().toURL()}, name);
+    } catch (java.net.MalformedURLException e) {
+      throw new IllegalArgumentException("not a file: " + file, e);
+    }
+  }
+
+  @Override
+  public void bind(Jni library, Platform platform) throws IOException {
+    if (library == Jni.CUDA) {
+      // Its presets inherit nothing that needs a library, and libcudart was adopted.
+      Loader.load(owner(library));
+      return;
+    }
+    initialiseWithoutLibraries(library, platform);
+    Loader.loadLibrary(
+        owner(library), new URL[] {find(library.resource(platform))}, library.library);
+  }
+
+  /**
+   * Initialises the classes of one of TensorRT's JNI libraries so that their static initialisers do
+   * not run JavaCPP's loader. Left to itself, it initialises the bindings of cuBLAS, cuDNN and
+   * NVRTC, which fails where those are not installed, and loads them where they are, half a
+   * gigabyte that TensorRT does not use. Those bindings are not touched this way and stay as usable
+   * as the host finds them.
+   */
+  private static void initialiseWithoutLibraries(Jni library, Platform platform)
+      throws IOException {
+    String list =
+        "META-INF/native-image/" + platform.classifier + "/" + library.library + "/jni-config.json";
+    URL url = find(list);
+    if (url == null) {
+      throw new IOException("the class path holds no " + list);
+    }
+    String json;
+    try (InputStream in = url.openStream()) {
+      json = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+    String before = System.getProperty(LOAD_LIBRARIES);
+    System.setProperty(LOAD_LIBRARIES, "false");
+    try {
+      Matcher matcher = CLASS_NAME.matcher(json);
+      while (matcher.find()) {
+        Class.forName(matcher.group(1), true, owner(library).getClassLoader());
+      }
+    } catch (ClassNotFoundException e) {
+      throw new IOException("the jars of org.bytedeco:tensorrt are of different versions", e);
+    } finally {
+      if (before == null) {
+        System.clearProperty(LOAD_LIBRARIES);
+      } else {
+        System.setProperty(LOAD_LIBRARIES, before);
+      }
+    }
+  }
+
+  private static Class<?> owner(Jni library) {
+    // A class literal does not initialise the class.
+    return switch (library) {
+      case CUDA -> org.bytedeco.cuda.global.cudart.class;
+      case TENSORRT -> nvinfer.class;
+      case PLUGINS -> org.bytedeco.tensorrt.global.nvinfer_plugin.class;
+      case PARSER -> org.bytedeco.tensorrt.global.nvonnxparser.class;
+    };
+  }
+
+  @Override
+  public int driverVersion() {
+    int[] version = new int[1];
+    cudaDriverGetVersion(version);
+    return version[0];
+  }
+
+  @Override
+  public int runtimeVersion() {
+    int[] version = new int[1];
+    cudaRuntimeGetVersion(version);
+    return version[0];
+  }
+
+  @Override
+  public int tensorRtVersion() {
+    return nvinfer.getInferLibVersion();
+  }
+
+  @Override
+  public Cuda cuda() {
+    return new JavacppCuda();
+  }
+}

@@ -1,0 +1,84 @@
+package dev.rankrt.streams.internal;
+
+import dev.rankrt.memory.Fence;
+import dev.rankrt.natives.internal.Cuda;
+
+/**
+ * A point in a stream's work, as a fence. Safe for use by several threads, except that one thread
+ * at a time records it.
+ *
+ * <p>Made by {@link CudaStream#newEvent} and owned by whoever asked for it. It can be recorded any
+ * number of times; the latest record is the one that counts, and an event that was never recorded
+ * has passed. To be the fence of a block it must not be recorded again before it has passed, or the
+ * block waits for the later point as well. It may be closed while its point still lies ahead: the
+ * work goes on.
+ */
+public final class CudaEvent implements Fence, AutoCloseable {
+  private final Cuda cuda;
+  private final Cuda.Event event;
+  private final Guard guard;
+  private volatile boolean passedBeforeClose;
+
+  CudaEvent(Cuda cuda, Cuda.Event event) {
+    this.cuda = cuda;
+    this.event = event;
+    this.guard = new Guard(this, this::release);
+  }
+
+  /**
+   * Returns whether the point has passed.
+   *
+   * @throws IllegalStateException if the event was closed before its point had passed, and nobody
+   *     can know any more
+   */
+  @Override
+  public boolean isDone() {
+    if (passedBeforeClose) {
+      return true;
+    }
+    guard.enter();
+    try {
+      return cuda.isDone(event);
+    } finally {
+      guard.exit();
+    }
+  }
+
+  void record(Cuda.Stream stream) {
+    guard.enter();
+    try {
+      cuda.record(event, stream);
+    } finally {
+      guard.exit();
+    }
+  }
+
+  void holdBack(Cuda.Stream stream) {
+    guard.enter();
+    try {
+      cuda.await(stream, event);
+    } finally {
+      guard.exit();
+    }
+  }
+
+  /** Destroys the event; one that has passed still says so. Closing again does nothing. */
+  @Override
+  public void close() {
+    guard.close();
+  }
+
+  /** A pool may still hold the fence: its memory must not wait for an answer that never comes. */
+  private void release() {
+    try {
+      passedBeforeClose = cuda.isDone(event);
+    } finally {
+      cuda.destroy(event);
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "CUDA event";
+  }
+}
