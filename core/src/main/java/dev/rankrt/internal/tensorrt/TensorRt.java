@@ -1,0 +1,77 @@
+package dev.rankrt.internal.tensorrt;
+
+import dev.rankrt.natives.LoadOptions;
+import dev.rankrt.natives.internal.Cuda;
+import dev.rankrt.natives.internal.Natives;
+import java.util.function.Supplier;
+
+/**
+ * TensorRT and CUDA, loaded into this process. Safe for use by several threads.
+ *
+ * @param natives the libraries
+ * @param log the one logger that TensorRT knows
+ */
+record TensorRt(Natives natives, TensorRtLog log) {
+
+  /** Created once, when TensorRT's classes can be initialised. */
+  private static final class Holder {
+    static final TensorRtLog LOG = detached(TensorRtLog::new);
+  }
+
+  /**
+   * Returns the loaded libraries, loading them first if nobody has.
+   *
+   * @throws dev.rankrt.natives.NativeLoadException if they cannot be loaded
+   */
+  static TensorRt load() {
+    Natives natives = Natives.load(LoadOptions.defaults());
+    return new TensorRt(natives, Holder.LOG);
+  }
+
+  Cuda cuda() {
+    return natives.cuda();
+  }
+
+  String version() {
+    return natives.info().tensorRt();
+  }
+
+  /** Runs something with a device current on the calling thread, and puts the caller's device back. */
+  <T> T onDevice(int ordinal, Supplier<T> work) {
+    int before = cuda().device();
+    if (before == ordinal) {
+      return work.get();
+    }
+    cuda().setDevice(ordinal);
+    try {
+      return work.get();
+    } finally {
+      cuda().setDevice(before);
+    }
+  }
+
+  /**
+   * Creates an object that owns native memory where no {@code PointerScope} of the caller's is open: it would adopt the
+   * object, and free it at its end. Scopes belong to threads, so a thread of our own has none.
+   */
+  private static <T> T detached(Supplier<T> factory) {
+    Object[] made = new Object[1];
+    Thread thread = new Thread(() -> made[0] = factory.get(), "rankrt-tensorrt-log");
+    thread.start();
+    boolean interrupted = false;
+    while (true) {
+      try {
+        thread.join();
+        break;
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    @SuppressWarnings("unchecked")
+    T result = (T) made[0];
+    return result;
+  }
+}

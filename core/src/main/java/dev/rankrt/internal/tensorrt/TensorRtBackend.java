@@ -1,0 +1,158 @@
+package dev.rankrt.internal.tensorrt;
+
+import dev.rankrt.AccuracyReport;
+import dev.rankrt.Device;
+import dev.rankrt.EngineOptions;
+import dev.rankrt.Precision;
+import dev.rankrt.natives.CudaException;
+import dev.rankrt.natives.NativeLoadException;
+import dev.rankrt.natives.internal.Cuda;
+import dev.rankrt.spi.Backend;
+import dev.rankrt.spi.BackendEngine;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.TreeSet;
+
+/** Runs models on a GPU through TensorRT, building them first where that is needed. Safe for use by several threads. */
+public final class TensorRtBackend implements Backend {
+
+  /** Part of every cache key: raised when a plan would be built differently, or its header read differently. */
+  private static final String FORMAT = "1";
+
+  private static final int SMALL_BATCH = 64;
+
+  /** On an H200, kernels chosen for 1024 rows serve 4096 as well as any, and those for 64 take twice the time. */
+  private static final int LARGE_BATCH = 1024;
+
+  @Override
+  public String name() {
+    return "TensorRT";
+  }
+
+  @Override
+  public Device.Type deviceType() {
+    return Device.Type.GPU;
+  }
+
+  @Override
+  public Optional<String> unavailable(Device device) {
+    try {
+      int count = TensorRt.load().cuda().deviceCount();
+      return device.ordinal() < count
+          ? Optional.empty()
+          : Optional.of("there is no GPU " + device.ordinal() + ", this process sees " + count);
+    } catch (NativeLoadException | CudaException e) {
+      return Optional.of(e.getMessage());
+    }
+  }
+
+  @Override
+  public BackendEngine open(Path model, Device device, EngineOptions options) {
+    TensorRt tensorRt = TensorRt.load();
+    String name = model.getFileName().toString();
+    try (Plan plan =
+        switch (Plan.kindOf(model)) {
+          case RANKRT_PLAN -> Plan.read(model);
+          case TENSORRT_PLAN -> Plan.readForeign(model);
+          case OTHER ->
+              tensorRt.onDevice(
+                  device.ordinal(), () -> cachedOrBuilt(tensorRt, model, device, options));
+        }) {
+      return TensorRtEngine.load(tensorRt, device.ordinal(), name, plan, options);
+    }
+  }
+
+  private static Plan cachedOrBuilt(
+      TensorRt tensorRt, Path model, Device device, EngineOptions options) {
+    Cuda.DeviceProperties gpu = tensorRt.cuda().properties(device.ordinal());
+    Path folder = options.planCache().orElse(null);
+    if (folder == null) {
+      return build(tensorRt, gpu, model, options);
+    }
+    List<String> settings =
+        List.of(
+            FORMAT,
+            tensorRt.version(),
+            PlanBuilder.describe(gpu),
+            options.precision().name(),
+            Integer.toString(options.maxBatch()),
+            profileBatches(options).toString(),
+            Integer.toString(options.builderLevel()),
+            Long.toString(options.workspaceBytes()),
+            options.idRanges().toString(),
+            options.pins().toString());
+    return new PlanCache(folder)
+        .get(PlanCache.key(model, settings), () -> build(tensorRt, gpu, model, options));
+  }
+
+  /** Builds a plan, measures how it runs best and what its precision costs, and notes both in its header. */
+  private static Plan build(
+      TensorRt tensorRt, Cuda.DeviceProperties gpu, Path model, EngineOptions options) {
+    String name = model.getFileName().toString();
+    try (PlanBuilder builder = PlanBuilder.create(tensorRt, gpu, options)) {
+      Plan plan =
+          builder.build(model, options.precision(), profileBatches(options), options.builderLevel());
+      boolean success = false;
+      try {
+        TensorRtEngine engine =
+            TensorRtEngine.load(tensorRt, gpu.ordinal(), name, plan, options);
+        try {
+          PlanBuilder.report(options, "measuring profiles and transfers of " + name);
+          Tuning tuning = Tuner.measure(engine);
+          tuning.writeTo(plan.header());
+          if (options.precision() != Precision.FP32) {
+            compare(tensorRt, builder, engine, plan, model, options);
+          }
+        } finally {
+          engine.close();
+        }
+        success = true;
+        return plan;
+      } finally {
+        if (!success) {
+          plan.close();
+        }
+      }
+    }
+  }
+
+  private static void compare(
+      TensorRt tensorRt,
+      PlanBuilder builder,
+      TensorRtEngine engine,
+      Plan plan,
+      Path model,
+      EngineOptions options) {
+    PlanBuilder.report(options, "comparing " + options.precision() + " with FP32");
+    try (Plan reference =
+        builder.build(
+            model, Precision.FP32, List.of(options.maxBatch()), PlanBuilder.REFERENCE_LEVEL)) {
+      TensorRtEngine exact =
+          TensorRtEngine.load(
+              tensorRt, engine.ordinal(), engine.name() + " in FP32", reference, options);
+      try {
+        AccuracyReport report = Accuracy.compare(engine, exact, options);
+        PlanBuilder.report(options, "largest difference from FP32: " + report.maxDifference());
+        Accuracy.writeTo(report, plan.header());
+      } finally {
+        exact.close();
+      }
+    }
+  }
+
+  /**
+   * Returns what to optimise for: a profile for large batches and one for small ones, unless the user knows better. Which of
+   * them serves which batch is measured.
+   */
+  private static List<Integer> profileBatches(EngineOptions options) {
+    if (!options.optimizeFor().isEmpty()) {
+      return options.optimizeFor();
+    }
+    TreeSet<Integer> batches = new TreeSet<>();
+    batches.add(Math.min(SMALL_BATCH, options.maxBatch()));
+    batches.add(Math.min(LARGE_BATCH, options.maxBatch()));
+    return new ArrayList<>(batches.descendingSet());
+  }
+}

@@ -1,0 +1,368 @@
+package dev.rankrt.internal.tensorrt;
+
+import static org.bytedeco.tensorrt.global.nvinfer.createInferRuntime;
+
+import dev.rankrt.AccuracyReport;
+import dev.rankrt.DataType;
+import dev.rankrt.EngineOptions;
+import dev.rankrt.ModelException;
+import dev.rankrt.Precision;
+import dev.rankrt.TensorSpec;
+import dev.rankrt.internal.Signature;
+import dev.rankrt.internal.Signature.Declared;
+import dev.rankrt.memory.PoolConfig;
+import dev.rankrt.memory.internal.DevicePool;
+import dev.rankrt.memory.internal.StagingPool;
+import dev.rankrt.natives.internal.NativeObjects;
+import dev.rankrt.spi.BackendEngine;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.tensorrt.global.nvinfer.ExecutionContextAllocationStrategy;
+import org.bytedeco.tensorrt.global.nvinfer.OptProfileSelector;
+import org.bytedeco.tensorrt.global.nvinfer.TensorIOMode;
+import org.bytedeco.tensorrt.nvinfer.Dims64;
+import org.bytedeco.tensorrt.nvinfer.ICudaEngine;
+import org.bytedeco.tensorrt.nvinfer.IExecutionContext;
+import org.bytedeco.tensorrt.nvinfer.IRuntime;
+
+/** A plan on a GPU, shared by its sessions. Safe for use by several threads. */
+final class TensorRtEngine implements BackendEngine {
+  /** Pinned memory has no limit of its own that could be asked for: the host's memory is the limit. */
+  private static final long STAGING_LIMIT_BYTES = 1L << 40;
+
+  private final TensorRt tensorRt;
+  private final int ordinal;
+  private final String name;
+  private final EngineOptions options;
+  private final IRuntime runtime;
+  private final ICudaEngine engine;
+  private final Precision precision;
+  private final Signature signature;
+  private final Buckets buckets;
+  private final int profiles;
+
+  /** The largest batch that every profile takes. */
+  private long profileMaximum;
+
+  private final DevicePool devicePool;
+  private final StagingPool stagingPool;
+  private final AccuracyReport accuracy;
+  private volatile Tuning tuning;
+
+  private TensorRtEngine(
+      TensorRt tensorRt,
+      int ordinal,
+      String name,
+      Plan plan,
+      EngineOptions options,
+      IRuntime runtime,
+      ICudaEngine engine) {
+    this.tensorRt = tensorRt;
+    this.ordinal = ordinal;
+    this.name = name;
+    this.options = options;
+    this.runtime = runtime;
+    this.engine = engine;
+    // A plan of another tool does not tell; what the user says of it is as good as anything.
+    this.precision =
+        Precision.valueOf(plan.header().getProperty("precision", options.precision().name()));
+    this.profiles = engine.getNbOptimizationProfiles();
+    this.signature = readSignature();
+    this.buckets = new Buckets(signature.fixedBatch(), largestBatch());
+    Tuning stored = Tuning.readFrom(plan.header());
+    this.tuning =
+        stored.fits(buckets, profiles) ? stored : Tuning.uniform(buckets, 0, Transfer.COPY);
+    this.accuracy = Accuracy.readFrom(plan.header()).orElse(null);
+    long total = tensorRt.cuda().properties(ordinal).totalBytes();
+    this.devicePool = new DevicePool(tensorRt.cuda(), ordinal, PoolConfig.of(name, total));
+    this.stagingPool =
+        new StagingPool(
+            tensorRt.cuda(), ordinal, PoolConfig.of(name, STAGING_LIMIT_BYTES), Runnable::run);
+  }
+
+  /**
+   * Loads a plan onto a device.
+   *
+   * @param name what messages call the plan
+   * @param plan read, and left to its owner
+   * @throws ModelException if the plan does not fit this TensorRT or this GPU
+   */
+  static TensorRtEngine load(
+      TensorRt tensorRt, int ordinal, String name, Plan plan, EngineOptions options) {
+    return tensorRt.onDevice(ordinal, () -> loadOnCurrent(tensorRt, ordinal, name, plan, options));
+  }
+
+  private static TensorRtEngine loadOnCurrent(
+      TensorRt tensorRt, int ordinal, String name, Plan plan, EngineOptions options) {
+    String here =
+        "TensorRT "
+            + tensorRt.version()
+            + " on "
+            + PlanBuilder.describe(tensorRt.cuda().properties(ordinal));
+    String builtFor =
+        "TensorRT " + plan.header().getProperty(Plan.TENSORRT) + " on " + plan.header().getProperty(Plan.GPU);
+    boolean known = plan.header().containsKey(Plan.TENSORRT);
+    if (known && !builtFor.equals(here)) {
+      throw new ModelException(
+          name
+              + " was built for "
+              + builtFor
+              + "; here is "
+              + here
+              + "; build the plan from its ONNX file on this machine");
+    }
+    try (Messages messages = new Messages(tensorRt.log())) {
+      IRuntime runtime = createInferRuntime(tensorRt.log());
+      ICudaEngine engine = null;
+      boolean success = false;
+      try {
+        engine = runtime == null ? null : runtime.deserializeCudaEngine(plan.data(), plan.size());
+        if (engine == null || engine.isNull()) {
+          throw new ModelException(
+              "TensorRT cannot load "
+                  + name
+                  + ", "
+                  + plan.size()
+                  + " bytes, built for "
+                  + (known ? builtFor : "unknown")
+                  + "; here is "
+                  + here
+                  + ": "
+                  + messages.text());
+        }
+        TensorRtEngine loaded =
+            new TensorRtEngine(tensorRt, ordinal, name, plan, options, runtime, engine);
+        success = true;
+        return loaded;
+      } finally {
+        if (!success) {
+          NativeObjects.destroy(engine);
+          NativeObjects.destroy(runtime);
+        }
+      }
+    }
+  }
+
+  static ModelException freeDimension(String model, String input, int axis) {
+    return new ModelException(
+        model
+            + ": input '"
+            + input
+            + "' has no definite size in dimension "
+            + axis
+            + "; only the first dimension, the batch, may be free: export the model with the others fixed");
+  }
+
+  private Signature readSignature() {
+    List<Declared> inputs = new ArrayList<>();
+    List<Declared> outputs = new ArrayList<>();
+    for (int i = 0; i < engine.getNbIOTensors(); i++) {
+      String tensor = engine.getIOTensorName(i);
+      if (engine.isShapeInferenceIO(tensor)) {
+        throw new ModelException(
+            name + ": '" + tensor + "' is a shape, which cannot be given or read; export the model without it");
+      }
+      boolean input = engine.getTensorIOMode(tensor).value == TensorIOMode.kINPUT.value;
+      try (Dims64 dimensions = engine.getTensorShape(tensor)) {
+        (input ? inputs : outputs).add(new Declared(tensor, typeOf(tensor), listOf(dimensions)));
+      }
+    }
+    profileMaximum = profileMaximum(inputs);
+    return Signature.of(Path.of(name), inputs, inferred(inputs, outputs));
+  }
+
+  private DataType typeOf(String tensor) {
+    return switch (engine.getTensorDataType(tensor).intern()) {
+      case kFLOAT -> DataType.FLOAT32;
+      case kHALF -> DataType.FLOAT16;
+      case kBF16 -> DataType.BFLOAT16;
+      case kINT32 -> DataType.INT32;
+      case kINT64 -> DataType.INT64;
+      default ->
+          throw new ModelException(
+              name
+                  + ": '"
+                  + tensor
+                  + "' is of type "
+                  + engine.getTensorDataType(tensor).intern()
+                  + "; inputs and outputs may be of 32-bit or 16-bit floats or of 32-bit or 64-bit integers");
+    };
+  }
+
+  /** Replaces what the plan leaves open in outputs' shapes by what TensorRT infers for a certain batch. */
+  private List<Declared> inferred(List<Declared> inputs, List<Declared> outputs) {
+    if (inputs.stream().noneMatch(Declared::beginsFree)) {
+      return outputs;
+    }
+    IExecutionContext context = newContext();
+    try {
+      long rows = Math.min(2, profileMaximum);
+      for (Declared input : inputs) {
+        for (int axis = 1; axis < input.dimensions().size(); axis++) {
+          if (input.dimensions().get(axis) < 0) {
+            throw freeDimension(name, input.name(), axis);
+          }
+        }
+        if (input.beginsFree()) {
+          try (Dims64 dimensions = engine.getTensorShape(input.name())) {
+            context.setInputShape(input.name(), dimensions.d(0, rows));
+          }
+        }
+      }
+      List<Declared> complete = new ArrayList<>();
+      for (Declared output : outputs) {
+        try (Dims64 dimensions = context.getTensorShape(output.name())) {
+          List<Long> sizes = new ArrayList<>(listOf(dimensions));
+          if (output.beginsFree()) {
+            sizes.set(0, -1L);
+          }
+          complete.add(new Declared(output.name(), output.type(), sizes));
+        }
+      }
+      return complete;
+    } finally {
+      NativeObjects.destroy(context);
+    }
+  }
+
+  private long profileMaximum(List<Declared> inputs) {
+    long maximum = Long.MAX_VALUE;
+    for (Declared input : inputs) {
+      if (input.beginsFree()) {
+        for (int profile = 0; profile < profiles; profile++) {
+          try (Dims64 dimensions =
+              engine.getProfileShape(input.name(), profile, OptProfileSelector.kMAX)) {
+            maximum = Math.min(maximum, dimensions.d(0));
+          }
+        }
+      }
+    }
+    return maximum;
+  }
+
+  private int largestBatch() {
+    if (signature.fixedBatch() > 0) {
+      return Math.min(signature.fixedBatch(), options.maxBatch());
+    }
+    return (int) Math.min(profileMaximum, options.maxBatch());
+  }
+
+  private static List<Long> listOf(Dims64 dimensions) {
+    List<Long> list = new ArrayList<>();
+    for (int axis = 0; axis < dimensions.nbDims(); axis++) {
+      list.add(dimensions.d(axis));
+    }
+    return list;
+  }
+
+  /** Creates a context without memory of its own. TensorRT does not say that this is safe on several threads at once. */
+  synchronized IExecutionContext newContext() {
+    try (Messages messages = new Messages(tensorRt.log())) {
+      IExecutionContext context =
+          engine.createExecutionContext(ExecutionContextAllocationStrategy.kUSER_MANAGED);
+      if (context == null || context.isNull()) {
+        throw new ModelException("TensorRT cannot create a context of " + name + ": " + messages.text());
+      }
+      return context;
+    }
+  }
+
+  synchronized void destroy(IExecutionContext context) {
+    NativeObjects.destroy(context);
+  }
+
+  TensorRt tensorRt() {
+    return tensorRt;
+  }
+
+  int ordinal() {
+    return ordinal;
+  }
+
+  String name() {
+    return name;
+  }
+
+  int fixedBatch() {
+    return signature.fixedBatch();
+  }
+
+  Buckets buckets() {
+    return buckets;
+  }
+
+  int profiles() {
+    return Math.max(1, profiles);
+  }
+
+  DevicePool devicePool() {
+    return devicePool;
+  }
+
+  StagingPool stagingPool() {
+    return stagingPool;
+  }
+
+  EngineOptions options() {
+    return options;
+  }
+
+  /** Decides how the sessions that are made from now on run. */
+  void tune(Tuning measured) {
+    tuning = measured;
+  }
+
+  @Override
+  public List<TensorSpec> inputs() {
+    return signature.inputs();
+  }
+
+  @Override
+  public List<TensorSpec> outputs() {
+    return signature.outputs();
+  }
+
+  @Override
+  public int minBatch() {
+    return signature.fixedBatch() > 0 && !options.padding() ? signature.fixedBatch() : 1;
+  }
+
+  @Override
+  public int maxBatch() {
+    return Math.max(minBatch(), buckets.maxBatch());
+  }
+
+  @Override
+  public Precision precision() {
+    return precision;
+  }
+
+  @Override
+  public Optional<AccuracyReport> accuracy() {
+    return Optional.ofNullable(accuracy);
+  }
+
+  @Override
+  public TensorRtSession newSession() {
+    return newSession(tuning);
+  }
+
+  TensorRtSession newSession(Tuning way) {
+    return tensorRt.onDevice(ordinal, () -> TensorRtSession.create(this, way));
+  }
+
+  @Override
+  public void close() {
+    tensorRt.onDevice(
+        ordinal,
+        () -> {
+          devicePool.close();
+          stagingPool.close();
+          NativeObjects.destroy(engine);
+          NativeObjects.destroy(runtime);
+          return null;
+        });
+  }
+}

@@ -1,0 +1,302 @@
+package dev.rankrt.internal.tensorrt;
+
+import dev.rankrt.InferenceException;
+import dev.rankrt.Shape;
+import dev.rankrt.TensorSpec;
+import dev.rankrt.internal.HostTensor;
+import dev.rankrt.memory.internal.DeviceBuffer;
+import dev.rankrt.memory.internal.Lease;
+import dev.rankrt.memory.internal.Pool;
+import dev.rankrt.memory.internal.StagingBuffer;
+import dev.rankrt.natives.RankRtException;
+import dev.rankrt.natives.internal.Address;
+import dev.rankrt.natives.internal.Cuda;
+import dev.rankrt.spi.BackendSession;
+import dev.rankrt.streams.WaitPolicy;
+import dev.rankrt.streams.internal.CapturedGraph;
+import dev.rankrt.streams.internal.CudaStream;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.tensorrt.nvinfer.Dims64;
+import org.bytedeco.tensorrt.nvinfer.IExecutionContext;
+
+/**
+ * One stream, one set of buffers, and a captured graph for every bucket. One thread at a time.
+ *
+ * <h2>The path of a call</h2>
+ *
+ * <p>All inputs and outputs lie in one region of pinned host memory, each at a multiple of {@value #ALIGNMENT} bytes, and at
+ * the same offsets in one region of device memory. A call finds its values in the pinned region, launches the graph of the
+ * smallest bucket that holds its rows, and waits. The graph either copies the bucket's rows to the device region, runs the
+ * kernels there and copies the results back, or its kernels work on the pinned region itself; {@link Tuning} says which, and
+ * with which optimisation profile.
+ *
+ * <p>Rows between a call's and its bucket's hold what earlier calls left there. Rows are independent of each other, so that
+ * costs nothing; where they are not, the user switches padding off, and a call whose rows are no bucket's size is enqueued
+ * without a graph.
+ *
+ * <p>Each bucket has an execution context of its own: a context keeps state for the shapes it was given last, and a graph
+ * goes on using it. Since they never run at the same time, all share one piece of scratch memory.
+ */
+final class TensorRtSession implements BackendSession {
+  /** What CUDA's own allocations are aligned to, and TensorRT asks of its inputs and outputs. */
+  static final int ALIGNMENT = 256;
+
+  /** A run takes milliseconds at most; a stream that is busy for longer will not end. */
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
+
+  private final TensorRtEngine engine;
+  private final Cuda cuda;
+  private final List<Slot> inputs = new ArrayList<>();
+  private final List<Slot> outputs = new ArrayList<>();
+  private final CudaStream stream;
+  private final List<Lease> leases = new ArrayList<>();
+  private final List<IExecutionContext> contexts = new ArrayList<>();
+  private final int[] bucketSizes;
+  private final CapturedGraph[] graphs;
+
+  /** For calls whose rows are no bucket's size and must not be padded; null where padding is allowed. */
+  private IExecutionContext unpadded;
+
+  private StagingBuffer host;
+  private DeviceBuffer device;
+
+  private TensorRtSession(TensorRtEngine engine) {
+    this.engine = engine;
+    this.cuda = engine.tensorRt().cuda();
+    this.bucketSizes = engine.buckets().sizes();
+    this.graphs = new CapturedGraph[bucketSizes.length];
+    this.stream = CudaStream.create(cuda, engine.ordinal(), 0, CLOSE_LIMIT);
+  }
+
+  /** Creates a session, ready to run. The engine's device is current. */
+  static TensorRtSession create(TensorRtEngine engine, Tuning tuning) {
+    TensorRtSession session = new TensorRtSession(engine);
+    boolean success = false;
+    try {
+      session.prepare(tuning);
+      success = true;
+      return session;
+    } finally {
+      if (!success) {
+        session.close();
+      }
+    }
+  }
+
+  private void prepare(Tuning tuning) {
+    int rows = bucketSizes[bucketSizes.length - 1];
+    long bytes = regionBytes(engine.inputs(), rows) + regionBytes(engine.outputs(), rows);
+    host = lease(engine.stagingPool(), bytes);
+    device = lease(engine.devicePool(), bytes);
+    long outputsAt = place(engine.inputs(), rows, 0, inputs);
+    place(engine.outputs(), rows, outputsAt, outputs);
+    long scratchBytes = 0;
+    for (int bucket : bucketSizes) {
+      scratchBytes = Math.max(scratchBytes, addContext(tuning.of(bucket).profile(), bucket));
+    }
+    if (!engine.options().padding() && engine.fixedBatch() == 0) {
+      Tuning.Choice choice = tuning.of(rows);
+      scratchBytes = Math.max(scratchBytes, addContext(choice.profile(), rows));
+      unpadded = contexts.get(contexts.size() - 1);
+    }
+    if (scratchBytes > 0) {
+      DeviceBuffer scratch = lease(engine.devicePool(), scratchBytes);
+      for (IExecutionContext context : contexts) {
+        context.setDeviceMemoryV2(new Address(scratch.address()), scratch.bytes());
+      }
+    }
+    for (int i = 0; i < bucketSizes.length; i++) {
+      graphs[i] = capture(contexts.get(i), bucketSizes[i], tuning.of(bucketSizes[i]).transfer());
+    }
+    if (unpadded != null) {
+      bind(unpadded, device.address());
+    }
+  }
+
+  private static long regionBytes(List<TensorSpec> specs, int rows) {
+    return specs.stream().mapToLong(spec -> aligned(HostTensor.modelBytes(spec, rows))).sum();
+  }
+
+  private static long aligned(long bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
+  /** Puts tensors into the pinned region one after the other, and returns where the last one ends. */
+  private long place(List<TensorSpec> specs, int rows, long start, List<Slot> slots) {
+    long offset = start;
+    for (TensorSpec spec : specs) {
+      int bytes = HostTensor.modelBytes(spec, rows);
+      slots.add(new Slot(new HostTensor(spec, cuda.view(host.address() + offset, bytes)), offset));
+      offset += aligned(bytes);
+    }
+    return offset;
+  }
+
+  private <L extends Lease> L lease(Pool<L> pool, long bytes) {
+    try {
+      L lease = pool.acquire(bytes, "a session of " + engine.name(), Duration.ZERO);
+      leases.add(lease);
+      return lease;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new RankRtException("interrupted while creating a session of " + engine.name(), e);
+    }
+  }
+
+  /** Adds a context for a profile and a batch, and returns the bytes of scratch memory that it needs. */
+  private long addContext(int profile, int rows) {
+    IExecutionContext context = engine.newContext();
+    contexts.add(context);
+    if (profile > 0) {
+      require(context.setOptimizationProfileAsync(profile, cudaStream()), "switch to profile " + profile);
+      stream.await(WaitPolicy.SPIN);
+    }
+    setRows(context, rows);
+    long bytes = context.updateDeviceMemorySizeForShapes();
+    require(bytes >= 0, "size its memory for " + rows + " rows");
+    return bytes;
+  }
+
+  private void setRows(IExecutionContext context, int rows) {
+    for (Slot input : inputs) {
+      if (input.memory().spec().shape().hasBatch() && engine.fixedBatch() == 0) {
+        try (Dims64 dimensions = input.dimensions(rows)) {
+          require(context.setInputShape(input.name(), dimensions), "take " + rows + " rows");
+        }
+      }
+    }
+  }
+
+  private void bind(IExecutionContext context, long base) {
+    for (Slot slot : inputs) {
+      require(
+          context.setInputTensorAddress(slot.name(), new Address(base + slot.offset)),
+          "read input '" + slot.name() + "'");
+    }
+    for (Slot slot : outputs) {
+      require(
+          context.setTensorAddress(slot.name(), new Address(base + slot.offset)),
+          "write output '" + slot.name() + "'");
+    }
+  }
+
+  private CapturedGraph capture(IExecutionContext context, int rows, Transfer transfer) {
+    bind(context, transfer == Transfer.MAPPED ? host.mappedAddress() : device.address());
+    // Once without a graph: a context finishes its preparations in its first run, and not all of them can be captured.
+    enqueue(context, rows, transfer);
+    stream.await(WaitPolicy.SPIN);
+    return stream.capture(() -> enqueue(context, rows, transfer));
+  }
+
+  private void enqueue(IExecutionContext context, int rows, Transfer transfer) {
+    if (transfer == Transfer.COPY) {
+      for (Slot input : inputs) {
+        stream.copy(device.address() + input.offset, host.address() + input.offset, input.bytes(rows));
+      }
+    }
+    require(context.enqueueV3(cudaStream()), "run " + rows + " rows");
+    if (transfer == Transfer.COPY) {
+      for (Slot output : outputs) {
+        stream.copy(host.address() + output.offset, device.address() + output.offset, output.bytes(rows));
+      }
+    }
+  }
+
+  private CUstream_st cudaStream() {
+    return new CUstream_st(new Address(stream.address()));
+  }
+
+  /** TensorRT says no by returning false; the reason went to the log. */
+  private void require(boolean done, String what) {
+    if (!done) {
+      throw new InferenceException(
+          "TensorRT did not " + what + " for " + engine.name() + "; its reason is in the log");
+    }
+  }
+
+  @Override
+  public ByteBuffer input(int index) {
+    return inputs.get(index).memory().values();
+  }
+
+  @Override
+  public ByteBuffer output(int index) {
+    return outputs.get(index).memory().values();
+  }
+
+  @Override
+  public void run(int rows) {
+    cuda.setDevice(engine.ordinal());
+    for (Slot input : inputs) {
+      input.memory().toModel(rows);
+    }
+    int bucket = bucketFor(rows);
+    if (unpadded != null && bucketSizes[bucket] != rows) {
+      setRows(unpadded, rows);
+      enqueue(unpadded, rows, Transfer.COPY);
+    } else {
+      stream.launch(graphs[bucket]);
+    }
+    stream.await(WaitPolicy.ADAPTIVE);
+    for (Slot output : outputs) {
+      output.memory().fromModel(rows);
+    }
+  }
+
+  private int bucketFor(int rows) {
+    int bucket = 0;
+    while (bucketSizes[bucket] < rows) {
+      bucket++;
+    }
+    return bucket;
+  }
+
+  @Override
+  public void close() {
+    engine.tensorRt().onDevice(engine.ordinal(), this::closeOnDevice);
+  }
+
+  private Void closeOnDevice() {
+    for (CapturedGraph graph : graphs) {
+      if (graph != null) {
+        graph.close();
+      }
+    }
+    stream.close();
+    if (stream.leaked()) {
+      return null; // its work may still be using all of this
+    }
+    contexts.forEach(engine::destroy);
+    leases.forEach(Lease::close);
+    return null;
+  }
+
+  /**
+   * One input or output.
+   *
+   * @param memory its part of the pinned region
+   * @param offset where it begins in both regions
+   */
+  private record Slot(HostTensor memory, long offset) {
+    String name() {
+      return memory.spec().name();
+    }
+
+    long bytes(int rows) {
+      return HostTensor.modelBytes(memory.spec(), rows);
+    }
+
+    Dims64 dimensions(int rows) {
+      Shape shape = memory.spec().shape();
+      Dims64 dimensions = new Dims64().nbDims(shape.rank());
+      for (int axis = 0; axis < shape.rank(); axis++) {
+        dimensions.d(axis, axis == 0 ? rows : shape.dimension(axis));
+      }
+      return dimensions;
+    }
+  }
+}

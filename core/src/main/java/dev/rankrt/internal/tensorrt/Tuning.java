@@ -1,0 +1,77 @@
+package dev.rankrt.internal.tensorrt;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Properties;
+
+/**
+ * What serves each bucket best, as it was measured. Immutable.
+ *
+ * @param choices by bucket, in the buckets' order
+ */
+record Tuning(Map<Integer, Choice> choices) {
+  private static final String PREFIX = "tuning.";
+
+  /**
+   * How one bucket runs.
+   *
+   * @param profile the optimisation profile's index
+   * @param transfer how its data travels
+   * @param micros the median of a call, 0 where nobody measured
+   */
+  record Choice(int profile, Transfer transfer, double micros) {}
+
+  Tuning {
+    choices = new LinkedHashMap<>(choices);
+  }
+
+  /** Returns the same way for every bucket. */
+  static Tuning uniform(Buckets buckets, int profile, Transfer transfer) {
+    Map<Integer, Choice> choices = new LinkedHashMap<>();
+    for (int size : buckets.sizes()) {
+      choices.put(size, new Choice(profile, transfer, 0));
+    }
+    return new Tuning(choices);
+  }
+
+  Choice of(int bucket) {
+    return choices.get(bucket);
+  }
+
+  /** Tells whether there is a choice for every bucket, and none is for a profile that does not exist. */
+  boolean fits(Buckets buckets, int profiles) {
+    for (int size : buckets.sizes()) {
+      Choice choice = choices.get(size);
+      if (choice == null || choice.profile() >= profiles) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void writeTo(Properties header) {
+    choices.forEach(
+        (bucket, choice) ->
+            header.setProperty(
+                PREFIX + bucket, choice.profile() + " " + choice.transfer() + " " + choice.micros()));
+  }
+
+  static Tuning readFrom(Properties header) {
+    Map<Integer, Choice> choices = new LinkedHashMap<>();
+    header.stringPropertyNames().stream()
+        .filter(key -> key.startsWith(PREFIX))
+        .map(key -> Integer.valueOf(key.substring(PREFIX.length())))
+        .sorted()
+        .forEach(
+            bucket -> {
+              String[] parts = header.getProperty(PREFIX + bucket).split(" ");
+              choices.put(
+                  bucket,
+                  new Choice(
+                      Integer.parseInt(parts[0]),
+                      Transfer.valueOf(parts[1]),
+                      Double.parseDouble(parts[2])));
+            });
+    return new Tuning(choices);
+  }
+}
