@@ -12,5 +12,6 @@ module dev.rankrt.core {
   uses dev.rankrt.spi.Backend;
 
   provides dev.rankrt.spi.Backend with
+      dev.rankrt.internal.tensorrt.TensorRtBackend,
       dev.rankrt.internal.onnxruntime.OnnxRuntimeBackend;
 }

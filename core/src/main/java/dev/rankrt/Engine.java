@@ -3,6 +3,7 @@ package dev.rankrt;
 import dev.rankrt.spi.BackendEngine;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,7 +43,7 @@ public final class Engine implements AutoCloseable {
   /**
    * Opens a model with the default options.
    *
-   * @param model an ONNX file
+   * @param model an ONNX file, or a plan
    * @return the engine, owned by the caller
    * @throws ModelException if the file is missing or no model that can be run
    * @throws dev.rankrt.natives.NativeLoadException if no backend can be used here; it says what to
@@ -55,7 +56,7 @@ public final class Engine implements AutoCloseable {
   /**
    * Opens a model.
    *
-   * @param model an ONNX file
+   * @param model an ONNX file, or a plan
    * @param options where and how to run it
    * @return the engine, owned by the caller
    * @throws ModelException if the file is missing or no model that can be run
@@ -101,6 +102,15 @@ public final class Engine implements AutoCloseable {
    */
   public Precision precision() {
     return backend.precision();
+  }
+
+  /**
+   * Returns what the precision costs in accuracy, as it was measured when the model was built.
+   *
+   * @return nothing in {@link Precision#FP32}, on the CPU, and for plans that another tool built
+   */
+  public Optional<AccuracyReport> accuracy() {
+    return backend.accuracy();
   }
 
   /**

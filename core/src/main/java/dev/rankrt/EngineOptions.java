@@ -1,9 +1,13 @@
 package dev.rankrt;
 
+import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /** How to open an engine. Immutable. */
 public final class EngineOptions {
@@ -15,6 +19,13 @@ public final class EngineOptions {
   private final boolean padding;
   private final int cpuThreads;
   private final Map<String, IdRange> idRanges;
+  private final List<Integer> optimizeFor;
+  private final int builderLevel;
+  private final long workspaceBytes;
+  private final Map<String, Precision> pins;
+  private final Path planCache;
+  private final Path timingCache;
+  private final BuildListener buildListener;
 
   private EngineOptions(Builder builder) {
     this.device = builder.device;
@@ -22,7 +33,20 @@ public final class EngineOptions {
     this.maxBatch = builder.maxBatch;
     this.padding = builder.padding;
     this.cpuThreads = builder.cpuThreads;
-    this.idRanges = Map.copyOf(builder.idRanges);
+    this.idRanges = Collections.unmodifiableMap(new TreeMap<>(builder.idRanges));
+    this.optimizeFor = List.copyOf(builder.optimizeFor);
+    this.builderLevel = builder.builderLevel;
+    this.workspaceBytes = builder.workspaceBytes;
+    this.pins = Collections.unmodifiableMap(new TreeMap<>(builder.pins));
+    this.planCache = builder.planCache;
+    this.timingCache = builder.timingCache;
+    this.buildListener = builder.buildListener;
+    for (int batch : optimizeFor) {
+      if (batch < 1 || batch > maxBatch) {
+        throw new IllegalArgumentException(
+            "optimizeFor must be from 1 to maxBatch = " + maxBatch + ": " + batch);
+      }
+    }
   }
 
   /**
@@ -107,6 +131,69 @@ public final class EngineOptions {
     return idRanges;
   }
 
+  /**
+   * Returns the batches that a GPU's kernels are chosen for.
+   *
+   * @return none by default, which leaves the choice to RankRT
+   */
+  public List<Integer> optimizeFor() {
+    return optimizeFor;
+  }
+
+  /**
+   * Returns how much time a build may take to find fast kernels.
+   *
+   * @return 3 by default, of 0 to 5
+   */
+  public int builderLevel() {
+    return builderLevel;
+  }
+
+  /**
+   * Returns how much GPU memory a kernel may use beside its inputs and outputs.
+   *
+   * @return 4 GiB by default; a build takes less where the GPU has less than twice that free
+   */
+  public long workspaceBytes() {
+    return workspaceBytes;
+  }
+
+  /**
+   * Returns the precision of layers that differ from the rest.
+   *
+   * @return precisions by layer name, none by default
+   */
+  public Map<String, Precision> pins() {
+    return pins;
+  }
+
+  /**
+   * Returns where built plans are kept.
+   *
+   * @return a folder, {@code ~/.cache/rankrt/plans} by default; nothing where plans are not kept
+   */
+  public Optional<Path> planCache() {
+    return Optional.ofNullable(planCache);
+  }
+
+  /**
+   * Returns where the times of kernels are kept that builds measure.
+   *
+   * @return nothing, by default
+   */
+  public Optional<Path> timingCache() {
+    return Optional.ofNullable(timingCache);
+  }
+
+  /**
+   * Returns who hears how a build goes on.
+   *
+   * @return nobody, by default; the log has it in any case
+   */
+  public Optional<BuildListener> buildListener() {
+    return Optional.ofNullable(buildListener);
+  }
+
   @Override
   public String toString() {
     return "EngineOptions[device="
@@ -121,6 +208,18 @@ public final class EngineOptions {
         + cpuThreads
         + ", idRanges="
         + idRanges
+        + ", optimizeFor="
+        + optimizeFor
+        + ", builderLevel="
+        + builderLevel
+        + ", workspaceBytes="
+        + workspaceBytes
+        + ", pins="
+        + pins
+        + ", planCache="
+        + planCache
+        + ", timingCache="
+        + timingCache
         + "]";
   }
 
@@ -158,6 +257,14 @@ public final class EngineOptions {
     private boolean padding = true;
     private int cpuThreads = Runtime.getRuntime().availableProcessors();
     private final Map<String, IdRange> idRanges = new LinkedHashMap<>();
+
+    private List<Integer> optimizeFor = List.of();
+    private int builderLevel = 3;
+    private long workspaceBytes = 4L << 30;
+    private final Map<String, Precision> pins = new LinkedHashMap<>();
+    private Path planCache = defaultPlanCache();
+    private Path timingCache;
+    private BuildListener buildListener;
 
     private Builder() {}
 
@@ -237,12 +344,126 @@ public final class EngineOptions {
     }
 
     /**
+     * Sets the batches that a GPU's kernels are chosen for. Each gives the plan one optimisation
+     * profile; which of them serves a call is measured when the plan is built.
+     *
+     * @param batches from 1 to {@code maxBatch}; more of them make builds longer
+     * @return this builder
+     */
+    public Builder optimizeFor(Integer... batches) {
+      this.optimizeFor = List.of(batches);
+      return this;
+    }
+
+    /**
+     * Sets how much time a build may take to find fast kernels. TensorRT calls it the builder
+     * optimisation level.
+     *
+     * @param level from 0, seconds, to 5, minutes
+     * @return this builder
+     * @throws IllegalArgumentException if it is another number
+     */
+    public Builder builderLevel(int level) {
+      if (level < 0 || level > 5) {
+        throw new IllegalArgumentException("builderLevel must be from 0 to 5: " + level);
+      }
+      this.builderLevel = level;
+      return this;
+    }
+
+    /**
+     * Sets how much GPU memory a kernel may use beside its inputs and outputs.
+     *
+     * @param bytes at least 1
+     * @return this builder
+     * @throws IllegalArgumentException if it is less
+     */
+    public Builder workspaceBytes(long bytes) {
+      if (bytes < 1) {
+        throw new IllegalArgumentException("workspaceBytes must be at least 1: " + bytes);
+      }
+      this.workspaceBytes = bytes;
+      return this;
+    }
+
+    /**
+     * Sets the precision of one layer, in engines of {@link Precision#FP16} or {@link
+     * Precision#BF16}: {@link Precision#FP32} keeps it exact, the engine's own precision lowers a
+     * layer that RankRT would have kept exact.
+     *
+     * @param layer the layer's name, which is that of its node in the ONNX file
+     * @param precision the precision
+     * @return this builder
+     */
+    public Builder pin(String layer, Precision precision) {
+      pins.put(
+          Objects.requireNonNull(layer, "layer"), Objects.requireNonNull(precision, "precision"));
+      return this;
+    }
+
+    /**
+     * Sets where built plans are kept, so that a model is built once for a machine. Plans are code:
+     * whoever can write to the folder decides what the service runs.
+     *
+     * @param folder created when missing, for this user only
+     * @return this builder
+     */
+    public Builder planCache(Path folder) {
+      this.planCache = Objects.requireNonNull(folder, "folder");
+      return this;
+    }
+
+    /**
+     * Keeps no plans: every opening of an ONNX file builds it.
+     *
+     * @return this builder
+     */
+    public Builder withoutPlanCache() {
+      this.planCache = null;
+      return this;
+    }
+
+    /**
+     * Sets where the times of kernels are kept that builds measure, which makes the next build of a
+     * similar model faster.
+     *
+     * @param file created when missing
+     * @return this builder
+     */
+    public Builder timingCache(Path file) {
+      this.timingCache = Objects.requireNonNull(file, "file");
+      return this;
+    }
+
+    /**
+     * Sets who hears how a build goes on.
+     *
+     * @param listener called on several threads
+     * @return this builder
+     */
+    public Builder buildListener(BuildListener listener) {
+      this.buildListener = Objects.requireNonNull(listener, "listener");
+      return this;
+    }
+
+    /**
      * Returns the options collected so far.
      *
      * @return the options
+     * @throws IllegalArgumentException if {@code optimizeFor} names a batch beyond {@code maxBatch}
      */
     public EngineOptions build() {
       return new EngineOptions(this);
+    }
+
+    /** Beside other programs' caches, and nobody else's. */
+    private static Path defaultPlanCache() {
+      String xdg = System.getenv("XDG_CACHE_HOME");
+      Path caches =
+          xdg != null && !xdg.isBlank()
+              ? Path.of(xdg)
+              : Path.of(System.getProperty("user.home"), ".cache");
+      return caches.resolve("rankrt").resolve("plans");
     }
 
     private static int atLeastOne(String setting, int value) {

@@ -5,8 +5,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The host memory of one input or output of a session: what the API writes and reads, and what the model does. Both are the
- * same memory, but for 16-bit floats, which the API knows as {@code float}. One thread at a time.
+ * The host memory of one input or output of a session: what the API writes and reads, and what the
+ * model does. Both are the same memory, but for 16-bit floats, which the API knows as {@code
+ * float}. One thread at a time.
  */
 public final class HostTensor {
   private final TensorSpec spec;
@@ -16,7 +17,8 @@ public final class HostTensor {
   /**
    * Puts a tensor into memory.
    *
-   * @param memory in native byte order, {@link #modelBytes} long; zeroed here, so that ids are valid from the start
+   * @param memory in native byte order, {@link #modelBytes} long; zeroed here, so that ids are
+   *     valid from the start
    */
   public HostTensor(TensorSpec spec, ByteBuffer memory) {
     this.spec = spec;
@@ -41,7 +43,12 @@ public final class HostTensor {
     long bytes = elements * spec.type().hostBytes();
     if (bytes > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
-          spec + " needs " + bytes + " bytes for " + rows + " rows, at most 2 GiB are possible; lower maxBatch");
+          spec
+              + " needs "
+              + bytes
+              + " bytes for "
+              + rows
+              + " rows, at most 2 GiB are possible; lower maxBatch");
     }
     return (int) elements * spec.type().bytes();
   }
@@ -61,7 +68,9 @@ public final class HostTensor {
     return model;
   }
 
-  /** Zeroes the rows behind a request's: what an earlier call left there might be what made it fail. */
+  /**
+   * Zeroes the rows behind a request's: what an earlier call left there might be what made it fail.
+   */
   public void clearRows(int from, int to) {
     if (spec.shape().hasBatch()) {
       int rowBytes = spec.shape().elementsPerRow() * spec.type().hostBytes();
@@ -73,14 +82,14 @@ public final class HostTensor {
 
   /** Brings what the API wrote to the model. */
   public void toModel(int rows) {
-    if (values != model) {
+    if (Halves.isHalf(spec.type())) {
       Halves.toHalf(spec.type(), values, model, (int) spec.shape().elements(rows));
     }
   }
 
   /** Brings what the model wrote to the API. */
   public void fromModel(int rows) {
-    if (values != model) {
+    if (Halves.isHalf(spec.type())) {
       Halves.toFloat(spec.type(), model, values, (int) spec.shape().elements(rows));
     }
   }

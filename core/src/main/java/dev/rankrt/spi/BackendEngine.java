@@ -1,8 +1,10 @@
 package dev.rankrt.spi;
 
+import dev.rankrt.AccuracyReport;
 import dev.rankrt.Precision;
 import dev.rankrt.TensorSpec;
 import java.util.List;
+import java.util.Optional;
 
 /** A model that a backend has loaded. Safe for use by several threads. */
 public interface BackendEngine extends AutoCloseable {
@@ -40,6 +42,15 @@ public interface BackendEngine extends AutoCloseable {
    * @return the precision
    */
   Precision precision();
+
+  /**
+   * Returns what the precision costs.
+   *
+   * @return nothing where nobody measured it
+   */
+  default Optional<AccuracyReport> accuracy() {
+    return Optional.empty();
+  }
 
   /**
    * Creates a session, for one thread at a time.

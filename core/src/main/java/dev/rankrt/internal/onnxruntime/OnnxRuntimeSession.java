@@ -4,10 +4,11 @@ import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
-import ai.onnxruntime.platform.Fp16Conversions;
 import dev.rankrt.DataType;
 import dev.rankrt.InferenceException;
+import dev.rankrt.Shape;
 import dev.rankrt.TensorSpec;
+import dev.rankrt.internal.HostTensor;
 import dev.rankrt.spi.BackendSession;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -18,8 +19,8 @@ import java.util.Map;
 /** Memory for one thread's runs, and ONNX Runtime's tensors over it. One thread at a time. */
 final class OnnxRuntimeSession implements BackendSession {
   private final OnnxRuntimeEngine engine;
-  private final List<Slot> inputs;
-  private final List<Slot> outputs;
+  private final List<HostTensor> inputs;
+  private final List<HostTensor> outputs;
 
   /**
    * Tensors by their number of rows, made when first needed: a tensor of ONNX Runtime cannot change
@@ -31,8 +32,8 @@ final class OnnxRuntimeSession implements BackendSession {
     this.engine = engine;
     int rows = engine.fixedBatch() > 0 ? engine.fixedBatch() : engine.maxBatch();
     this.bindings = new Binding[rows + 1];
-    this.inputs = engine.inputs().stream().map(spec -> new Slot(spec, rows)).toList();
-    this.outputs = engine.outputs().stream().map(spec -> new Slot(spec, rows)).toList();
+    this.inputs = engine.inputs().stream().map(spec -> allocate(spec, rows)).toList();
+    this.outputs = engine.outputs().stream().map(spec -> allocate(spec, rows)).toList();
   }
 
   /** Returns ONNX Runtime's name for a type. */
@@ -48,19 +49,19 @@ final class OnnxRuntimeSession implements BackendSession {
 
   @Override
   public ByteBuffer input(int index) {
-    return inputs.get(index).host;
+    return inputs.get(index).values();
   }
 
   @Override
   public ByteBuffer output(int index) {
-    return outputs.get(index).host;
+    return outputs.get(index).values();
   }
 
   @Override
   public void run(int rows) {
     int runRows = engine.fixedBatch() > 0 ? engine.fixedBatch() : rows;
     try {
-      for (Slot input : inputs) {
+      for (HostTensor input : inputs) {
         input.clearRows(rows, runRows);
         input.toModel(runRows);
       }
@@ -70,7 +71,7 @@ final class OnnxRuntimeSession implements BackendSession {
         bindings[runRows] = binding;
       }
       engine.model().run(binding.inputs, binding.outputs).close();
-      for (Slot output : outputs) {
+      for (HostTensor output : outputs) {
         output.fromModel(runRows);
       }
     } catch (OrtException e) {
@@ -88,88 +89,22 @@ final class OnnxRuntimeSession implements BackendSession {
     }
   }
 
-  /** The memory of one input or output. */
-  private static final class Slot {
-    final TensorSpec spec;
+  private static HostTensor allocate(TensorSpec spec, int rows) {
+    return new HostTensor(spec, OnnxRuntimeEngine.direct(HostTensor.modelBytes(spec, rows)));
+  }
 
-    /** What the API writes or reads: floats, or integers as in the model. */
-    final ByteBuffer host;
-
-    /** What ONNX Runtime reads or writes; the same memory but for half floats. */
-    final ByteBuffer model;
-
-    Slot(TensorSpec spec, int rows) {
-      long elements = spec.shape().elements(rows);
-      if (elements * spec.type().hostBytes() > Integer.MAX_VALUE) {
-        throw new IllegalArgumentException(
-            spec
-                + " needs "
-                + elements * spec.type().hostBytes()
-                + " bytes for "
-                + rows
-                + " rows, at most 2 GiB are possible; lower maxBatch");
-      }
-      this.spec = spec;
-      this.host = OnnxRuntimeEngine.direct(elements * spec.type().hostBytes());
-      this.model = isHalf() ? OnnxRuntimeEngine.direct(elements * Short.BYTES) : host;
+  private static OnnxTensor tensor(HostTensor memory, int rows) throws OrtException {
+    Shape shape = memory.spec().shape();
+    long[] dimensions = new long[shape.rank()];
+    for (int axis = 0; axis < dimensions.length; axis++) {
+      dimensions[axis] = axis == 0 && shape.hasBatch() ? rows : shape.dimension(axis);
     }
-
-    private boolean isHalf() {
-      return spec.type() == DataType.FLOAT16 || spec.type() == DataType.BFLOAT16;
-    }
-
-    /**
-     * Zeroes the rows behind a request's: what an earlier call left there might be what made it
-     * fail.
-     */
-    void clearRows(int from, int to) {
-      if (spec.shape().hasBatch()) {
-        int rowBytes = spec.shape().elementsPerRow() * spec.type().hostBytes();
-        for (int i = from * rowBytes; i < to * rowBytes; i += Integer.BYTES) {
-          host.putInt(i, 0);
-        }
-      }
-    }
-
-    void toModel(int rows) {
-      if (isHalf()) {
-        for (int i = 0, n = (int) spec.shape().elements(rows); i < n; i++) {
-          float value = host.getFloat(i * Float.BYTES);
-          model.putShort(
-              i * Short.BYTES,
-              spec.type() == DataType.FLOAT16
-                  ? Fp16Conversions.floatToFp16(value)
-                  : Fp16Conversions.floatToBf16(value));
-        }
-      }
-    }
-
-    void fromModel(int rows) {
-      if (isHalf()) {
-        for (int i = 0, n = (int) spec.shape().elements(rows); i < n; i++) {
-          short value = model.getShort(i * Short.BYTES);
-          host.putFloat(
-              i * Float.BYTES,
-              spec.type() == DataType.FLOAT16
-                  ? Fp16Conversions.fp16ToFloat(value)
-                  : Fp16Conversions.bf16ToFloat(value));
-        }
-      }
-    }
-
-    OnnxTensor tensor(int rows) throws OrtException {
-      long[] dimensions = new long[spec.shape().rank()];
-      for (int axis = 0; axis < dimensions.length; axis++) {
-        dimensions[axis] =
-            axis == 0 && spec.shape().hasBatch() ? rows : spec.shape().dimension(axis);
-      }
-      int bytes = (int) spec.shape().elements(rows) * spec.type().bytes();
-      return OnnxTensor.createTensor(
-          OrtEnvironment.getEnvironment(),
-          model.slice(0, bytes).order(ByteOrder.nativeOrder()),
-          dimensions,
-          typeOf(spec.type()));
-    }
+    int bytes = HostTensor.modelBytes(memory.spec(), rows);
+    return OnnxTensor.createTensor(
+        OrtEnvironment.getEnvironment(),
+        memory.model().slice(0, bytes).order(ByteOrder.nativeOrder()),
+        dimensions,
+        typeOf(memory.spec().type()));
   }
 
   /** The tensors of a run with a certain number of rows. */
@@ -180,11 +115,11 @@ final class OnnxRuntimeSession implements BackendSession {
     Binding(int rows) throws OrtException {
       boolean success = false;
       try {
-        for (Slot slot : OnnxRuntimeSession.this.inputs) {
-          inputs.put(slot.spec.name(), slot.tensor(rows));
+        for (HostTensor memory : OnnxRuntimeSession.this.inputs) {
+          inputs.put(memory.spec().name(), tensor(memory, rows));
         }
-        for (Slot slot : OnnxRuntimeSession.this.outputs) {
-          outputs.put(slot.spec.name(), slot.tensor(rows));
+        for (HostTensor memory : OnnxRuntimeSession.this.outputs) {
+          outputs.put(memory.spec().name(), tensor(memory, rows));
         }
         success = true;
       } finally {

@@ -15,7 +15,10 @@ import java.util.Random;
 final class Accuracy {
   private static final String PREFIX = "accuracy.";
 
-  /** Rows that are drawn where the user gives none; also as many as a model takes at once, if that is fewer. */
+  /**
+   * Rows that are drawn where the user gives none; also as many as a model takes at once, if that
+   * is fewer.
+   */
   private static final int DRAWN_ROWS = 256;
 
   /** Ids that nearly every table has, for inputs without a declared range. */
@@ -23,7 +26,8 @@ final class Accuracy {
 
   private Accuracy() {}
 
-  static AccuracyReport compare(TensorRtEngine engine, TensorRtEngine exact, EngineOptions options) {
+  static AccuracyReport compare(
+      TensorRtEngine engine, TensorRtEngine exact, EngineOptions options) {
     TensorRtSession session = engine.newSession();
     try {
       TensorRtSession reference = exact.newSession();
@@ -42,7 +46,10 @@ final class Accuracy {
   }
 
   private static void draw(
-      TensorRtEngine engine, TensorRtSession session, TensorRtSession reference, EngineOptions options) {
+      TensorRtEngine engine,
+      TensorRtSession session,
+      TensorRtSession reference,
+      EngineOptions options) {
     Random random = new Random(7);
     for (int i = 0; i < engine.inputs().size(); i++) {
       TensorSpec spec = engine.inputs().get(i);
@@ -83,7 +90,8 @@ final class Accuracy {
         }
       }
     }
-    return new AccuracyReport(engine.precision(), rows, false, largest, count == 0 ? 0 : sum / count);
+    return new AccuracyReport(
+        engine.precision(), rows, false, largest, count == 0 ? 0 : sum / count);
   }
 
   static void writeTo(AccuracyReport report, Properties header) {

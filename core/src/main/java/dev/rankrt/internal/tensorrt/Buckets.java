@@ -5,8 +5,8 @@ import java.util.Arrays;
 /**
  * The batch sizes that a graph is captured for. Immutable.
  *
- * <p>Powers of two: no call runs with twice its rows, and there are few enough to capture them all before the first request.
- * The largest is the engine's limit, whatever number that is.
+ * <p>Powers of two: no call runs with twice its rows, and there are few enough to capture them all
+ * before the first request. The largest is the engine's limit, whatever number that is.
  */
 record Buckets(int fixedBatch, int maxBatch) {
 

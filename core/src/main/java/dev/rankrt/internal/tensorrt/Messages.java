@@ -6,7 +6,8 @@ import java.util.function.BiConsumer;
 import org.bytedeco.tensorrt.nvinfer.ILogger.Severity;
 
 /**
- * Collects what TensorRT says while something is attempted, for the exception if it fails. Safe for use by several threads.
+ * Collects what TensorRT says while something is attempted, for the exception if it fails. Safe for
+ * use by several threads.
  */
 final class Messages implements BiConsumer<Severity, String>, AutoCloseable {
   /** Enough for a cause and its consequences; a failing build may add thousands of lines. */

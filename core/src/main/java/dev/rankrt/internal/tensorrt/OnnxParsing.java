@@ -13,7 +13,10 @@ import org.bytedeco.tensorrt.nvinfer.INetworkDefinition;
 import org.bytedeco.tensorrt.nvonnxparser.IParser;
 import org.bytedeco.tensorrt.nvonnxparser.IParserError;
 
-/** A network parsed from an ONNX file, with the parser, whose memory holds the weights. One thread at a time. */
+/**
+ * A network parsed from an ONNX file, with the parser, whose memory holds the weights. One thread
+ * at a time.
+ */
 final class OnnxParsing implements AutoCloseable {
   private final INetworkDefinition network;
   private final IParser parser;
@@ -61,7 +64,13 @@ final class OnnxParsing implements AutoCloseable {
       String at =
           operator == null || operator.isEmpty()
               ? ""
-              : " (node " + error.node() + " '" + error.nodeName() + "', operator " + operator + ")";
+              : " (node "
+                  + error.node()
+                  + " '"
+                  + error.nodeName()
+                  + "', operator "
+                  + operator
+                  + ")";
       text.add(error.desc() + at);
     }
     return text.length() == 0 ? messages.text() : text.toString();

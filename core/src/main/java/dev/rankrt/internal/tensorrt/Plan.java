@@ -32,8 +32,8 @@ import org.bytedeco.javacpp.Pointer;
  *   n bytes   the plan, as TensorRT serialised it
  * </pre>
  *
- * <p>All of it is checked before TensorRT sees a byte. A plan that another tool wrote has no header and is given to TensorRT
- * as it is.
+ * <p>All of it is checked before TensorRT sees a byte. A plan that another tool wrote has no header
+ * and is given to TensorRT as it is.
  */
 final class Plan implements AutoCloseable {
   static final String TENSORRT = "tensorrt";
@@ -122,14 +122,19 @@ final class Plan implements AutoCloseable {
       long left = channel.size() - channel.position();
       if (left != size) {
         throw new ModelException(
-            file.toAbsolutePath() + " is damaged: its plan should have " + size + " bytes and has " + left);
+            file.toAbsolutePath()
+                + " is damaged: its plan should have "
+                + size
+                + " bytes and has "
+                + left);
       }
       MessageDigest digest = sha256();
       digest.update(header);
       Plan plan = read(channel, size, parse(header), digest);
       if (!MessageDigest.isEqual(digest.digest(), expected)) {
         plan.close();
-        throw new ModelException(file.toAbsolutePath() + " is damaged: its checksum does not match");
+        throw new ModelException(
+            file.toAbsolutePath() + " is damaged: its checksum does not match");
       }
       return plan;
     } catch (EOFException e) {
@@ -173,7 +178,8 @@ final class Plan implements AutoCloseable {
     StringWriter text = new StringWriter();
     header.store(text, null);
     // Properties begin with the date of their writing, which would make every file differ.
-    byte[] headerBytes = text.toString().replaceFirst("^#.*\\R", "").getBytes(StandardCharsets.UTF_8);
+    byte[] headerBytes =
+        text.toString().replaceFirst("^#.*\\R", "").getBytes(StandardCharsets.UTF_8);
     MessageDigest digest = sha256();
     digest.update(headerBytes);
     for (long start = 0; start < size; start += PIECE_BYTES) {

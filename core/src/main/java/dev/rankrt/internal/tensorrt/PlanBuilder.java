@@ -34,7 +34,10 @@ import org.bytedeco.tensorrt.nvinfer.ITimingCache;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Builds plans for the current device, several with one builder, which takes seconds to create. One thread at a time. */
+/**
+ * Builds plans for the current device, several with one builder, which takes seconds to create. One
+ * thread at a time.
+ */
 final class PlanBuilder implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(PlanBuilder.class);
 
@@ -106,13 +109,18 @@ final class PlanBuilder implements AutoCloseable {
     report(options, "parsing " + model.getFileName());
     try (OnnxParsing parsing = OnnxParsing.parse(tensorRt, builder, model)) {
       INetworkDefinition network = parsing.network();
-      PrecisionPass.apply(network, precision, precision == options.precision() ? options.pins() : Map.of());
+      PrecisionPass.apply(
+          network, precision, precision == options.precision() ? options.pins() : Map.of());
       return build(model, network, precision, batches, level);
     }
   }
 
   private Plan build(
-      Path model, INetworkDefinition network, Precision precision, List<Integer> batches, int level) {
+      Path model,
+      INetworkDefinition network,
+      Precision precision,
+      List<Integer> batches,
+      int level) {
     BiConsumer<Severity, String> progress =
         (severity, message) -> {
           if (severity == Severity.kINFO) {
@@ -141,7 +149,12 @@ final class PlanBuilder implements AutoCloseable {
       IHostMemory memory = builder.buildSerializedNetwork(network, config);
       if (memory == null || memory.isNull()) {
         throw new ModelException(
-            "TensorRT cannot build " + model.toAbsolutePath() + " in " + precision + ": " + messages.text());
+            "TensorRT cannot build "
+                + model.toAbsolutePath()
+                + " in "
+                + precision
+                + ": "
+                + messages.text());
       }
       keep(timings);
       Properties header = new Properties();
@@ -177,9 +190,11 @@ final class PlanBuilder implements AutoCloseable {
     } else {
       config.clearFlag(BuilderFlag.kTF32);
     }
-    // Half of what is free: the build itself needs the rest, and other programs may be using the GPU.
+    // Half of what is free: the build itself needs the rest, and other programs may be using the
+    // GPU.
     long free = tensorRt.cuda().memoryInfo().freeBytes();
-    config.setMemoryPoolLimit(MemoryPoolType.kWORKSPACE, Math.min(options.workspaceBytes(), free / 2));
+    config.setMemoryPoolLimit(
+        MemoryPoolType.kWORKSPACE, Math.min(options.workspaceBytes(), free / 2));
   }
 
   private void addProfiles(
@@ -204,7 +219,11 @@ final class PlanBuilder implements AutoCloseable {
                 && setBatch(profile, input, OptProfileSelector.kMAX, options.maxBatch());
         if (!accepted) {
           throw new ModelException(
-              "TensorRT refuses batches from 1 to " + options.maxBatch() + " for input '" + input.getName() + "'");
+              "TensorRT refuses batches from 1 to "
+                  + options.maxBatch()
+                  + " for input '"
+                  + input.getName()
+                  + "'");
         }
       }
       if (config.addOptimizationProfile(profile) < 0) {

@@ -20,10 +20,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Plans on disk, so that a model is built once for a machine. Safe for use by several threads and several processes.
+ * Plans on disk, so that a model is built once for a machine. Safe for use by several threads and
+ * several processes.
  *
- * <p>An entry is written to a temporary file and renamed, so a reader sees all of it or nothing. Whoever builds holds the
- * entry's lock file; others wait for it and then find the entry. A damaged entry is built again.
+ * <p>An entry is written to a temporary file and renamed, so a reader sees all of it or nothing.
+ * Whoever builds holds the entry's lock file; others wait for it and then find the entry. A damaged
+ * entry is built again.
  */
 final class PlanCache {
   private static final Logger log = LoggerFactory.getLogger(PlanCache.class);
@@ -60,8 +62,8 @@ final class PlanCache {
   }
 
   /**
-   * Returns a plan from the cache, built first if it is not there. Where the folder cannot be written, the plan is built and
-   * not kept.
+   * Returns a plan from the cache, built first if it is not there. Where the folder cannot be
+   * written, the plan is built and not kept.
    */
   Plan get(String key, Supplier<Plan> builder) {
     Path entry = folder.resolve(key + ".plan");
@@ -73,7 +75,10 @@ final class PlanCache {
       try {
         createPrivately(folder);
       } catch (IOException e) {
-        log.warn("plans cannot be kept in {}, so that every start builds them: {}", folder, e.toString());
+        log.warn(
+            "plans cannot be kept in {}, so that every start builds them: {}",
+            folder,
+            e.toString());
         return builder.get();
       }
       return buildLocked(key, entry, builder);
@@ -94,7 +99,10 @@ final class PlanCache {
       store(plan, entry);
       return plan;
     } catch (IOException e) {
-      log.warn("{} cannot be locked, so that another process may build the same plan: {}", lockFile, e.toString());
+      log.warn(
+          "{} cannot be locked, so that another process may build the same plan: {}",
+          lockFile,
+          e.toString());
       return builder.get();
     }
   }
@@ -148,8 +156,8 @@ final class PlanCache {
   }
 
   /**
-   * Returns the files beside a model that may hold its weights: ONNX names them in the model by their file names, so a file
-   * whose name does not occur there is none.
+   * Returns the files beside a model that may hold its weights: ONNX names them in the model by
+   * their file names, so a file whose name does not occur there is none.
    */
   private static List<Path> externalWeights(Path model) throws IOException {
     Path folder = model.toAbsolutePath().getParent();

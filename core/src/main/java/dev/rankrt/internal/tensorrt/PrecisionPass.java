@@ -23,24 +23,30 @@ import org.bytedeco.tensorrt.nvinfer.Weights;
 /**
  * Writes a precision into a strongly typed network, layer by layer, by casts. One thread at a time.
  *
- * <p>Strongly typed networks compute every layer in the types that come in, so a layer's precision is decided by what it is
- * fed. The pass visits each layer once, in the network's order, which is topological:
+ * <p>Strongly typed networks compute every layer in the types that come in, so a layer's precision
+ * is decided by what it is fed. The pass visits each layer once, in the network's order, which is
+ * topological:
  *
  * <ul>
- *   <li><b>low</b> layers get their {@code float} inputs through a cast to the low type: matrix products, convolutions,
- *       einsums, the tables of gathers, elementwise arithmetic, concatenations;
- *   <li><b>exact</b> layers get their low inputs through a cast back: softmax, sigmoid and its kin, reductions,
- *       normalisation, unary functions, anything not known here, and what the user pinned;
- *   <li><b>passing</b> layers compute nothing and take what comes: shuffles, slices, ReLU, identities. If such a layer has
- *       several float inputs of different types, they all become exact.
+ *   <li><b>low</b> layers get their {@code float} inputs through a cast to the low type: matrix
+ *       products, convolutions, einsums, the tables of gathers, elementwise arithmetic,
+ *       concatenations;
+ *   <li><b>exact</b> layers get their low inputs through a cast back: softmax, sigmoid and its kin,
+ *       reductions, normalisation, unary functions, anything not known here, and what the user
+ *       pinned;
+ *   <li><b>passing</b> layers compute nothing and take what comes: shuffles, slices, ReLU,
+ *       identities. If such a layer has several float inputs of different types, they all become
+ *       exact.
  * </ul>
  *
- * <p>A tensor is cast once to each type and the cast is shared; TensorRT folds casts of constants and of casts. An output
- * that became low is cast back, under its own name: the interface of the model never changes.
+ * <p>A tensor is cast once to each type and the cast is shared; TensorRT folds casts of constants
+ * and of casts. An output that became low is cast back, under its own name: the interface of the
+ * model never changes.
  *
- * <p>Two things would change a score by far more than rounding. A constant beyond half precision's range, such as the
- * {@code -1e9} of an attention mask, would become infinite, and infinity times zero is no number: a layer with such a constant
- * stays exact. And integers are never touched: ids and shapes are no values to round.
+ * <p>Two things would change a score by far more than rounding. A constant beyond half precision's
+ * range, such as the {@code -1e9} of an attention mask, would become infinite, and infinity times
+ * zero is no number: a layer with such a constant stays exact. And integers are never touched: ids
+ * and shapes are no values to round.
  */
 final class PrecisionPass {
   private static final float LARGEST_HALF = 65504f;
@@ -111,7 +117,10 @@ final class PrecisionPass {
     }
     if (!unusedPins.isEmpty()) {
       throw new ModelException(
-          "pinned layers that the network does not have: " + unusedPins + "; it has " + layerNames(layers));
+          "pinned layers that the network does not have: "
+              + unusedPins
+              + "; it has "
+              + layerNames(layers));
     }
     restoreOutputs(lowInModel);
   }
@@ -144,8 +153,7 @@ final class PrecisionPass {
             ? Kind.PASSING
             : Kind.EXACT;
       }
-      case kSHUFFLE, kSLICE, kIDENTITY, kSELECT, kPADDING, kCAST, kCONSTANT, kSHAPE ->
-          Kind.PASSING;
+      case kSHUFFLE, kSLICE, kIDENTITY, kSELECT, kPADDING, kCAST, kCONSTANT, kSHAPE -> Kind.PASSING;
       default -> Kind.EXACT;
     };
   }
@@ -162,7 +170,8 @@ final class PrecisionPass {
       if (toLowType && type == DataType.kFLOAT) {
         layer.setInput(i, toLow.computeIfAbsent(input.address(), address -> cast(input, low)));
       } else if (!toLowType && type == low) {
-        layer.setInput(i, toExact.computeIfAbsent(input.address(), address -> cast(input, DataType.kFLOAT)));
+        layer.setInput(
+            i, toExact.computeIfAbsent(input.address(), address -> cast(input, DataType.kFLOAT)));
       }
     }
   }
@@ -232,7 +241,8 @@ final class PrecisionPass {
 
   private void restoreOutputs(Set<String> lowInModel) {
     for (int i = 0, n = network.getNbOutputs(); i < n; i++) {
-      // Outputs move up as they are unmarked and the restored one goes last: after n turns the order is the old one.
+      // Outputs move up as they are unmarked and the restored one goes last: after n turns the
+      // order is the old one.
       ITensor output = network.getOutput(0);
       String name = output.getName();
       network.unmarkOutput(output);

@@ -36,7 +36,9 @@ record TensorRt(Natives natives, TensorRtLog log) {
     return natives.info().tensorRt();
   }
 
-  /** Runs something with a device current on the calling thread, and puts the caller's device back. */
+  /**
+   * Runs something with a device current on the calling thread, and puts the caller's device back.
+   */
   <T> T onDevice(int ordinal, Supplier<T> work) {
     int before = cuda().device();
     if (before == ordinal) {
@@ -51,8 +53,9 @@ record TensorRt(Natives natives, TensorRtLog log) {
   }
 
   /**
-   * Creates an object that owns native memory where no {@code PointerScope} of the caller's is open: it would adopt the
-   * object, and free it at its end. Scopes belong to threads, so a thread of our own has none.
+   * Creates an object that owns native memory where no {@code PointerScope} of the caller's is
+   * open: it would adopt the object, and free it at its end. Scopes belong to threads, so a thread
+   * of our own has none.
    */
   private static <T> T detached(Supplier<T> factory) {
     Object[] made = new Object[1];

@@ -15,15 +15,24 @@ import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
 
-/** Runs models on a GPU through TensorRT, building them first where that is needed. Safe for use by several threads. */
+/**
+ * Runs models on a GPU through TensorRT, building them first where that is needed. Safe for use by
+ * several threads.
+ */
 public final class TensorRtBackend implements Backend {
 
-  /** Part of every cache key: raised when a plan would be built differently, or its header read differently. */
+  /**
+   * Part of every cache key: raised when a plan would be built differently, or its header read
+   * differently.
+   */
   private static final String FORMAT = "1";
 
   private static final int SMALL_BATCH = 64;
 
-  /** On an H200, kernels chosen for 1024 rows serve 4096 as well as any, and those for 64 take twice the time. */
+  /**
+   * On an H200, kernels chosen for 1024 rows serve 4096 as well as any, and those for 64 take twice
+   * the time.
+   */
   private static final int LARGE_BATCH = 1024;
 
   @Override
@@ -87,17 +96,20 @@ public final class TensorRtBackend implements Backend {
         .get(PlanCache.key(model, settings), () -> build(tensorRt, gpu, model, options));
   }
 
-  /** Builds a plan, measures how it runs best and what its precision costs, and notes both in its header. */
+  /**
+   * Builds a plan, measures how it runs best and what its precision costs, and notes both in its
+   * header.
+   */
   private static Plan build(
       TensorRt tensorRt, Cuda.DeviceProperties gpu, Path model, EngineOptions options) {
     String name = model.getFileName().toString();
     try (PlanBuilder builder = PlanBuilder.create(tensorRt, gpu, options)) {
       Plan plan =
-          builder.build(model, options.precision(), profileBatches(options), options.builderLevel());
+          builder.build(
+              model, options.precision(), profileBatches(options), options.builderLevel());
       boolean success = false;
       try {
-        TensorRtEngine engine =
-            TensorRtEngine.load(tensorRt, gpu.ordinal(), name, plan, options);
+        TensorRtEngine engine = TensorRtEngine.load(tensorRt, gpu.ordinal(), name, plan, options);
         try {
           PlanBuilder.report(options, "measuring profiles and transfers of " + name);
           Tuning tuning = Tuner.measure(engine);
@@ -143,8 +155,8 @@ public final class TensorRtBackend implements Backend {
   }
 
   /**
-   * Returns what to optimise for: a profile for large batches and one for small ones, unless the user knows better. Which of
-   * them serves which batch is measured.
+   * Returns what to optimise for: a profile for large batches and one for small ones, unless the
+   * user knows better. Which of them serves which batch is measured.
    */
   private static List<Integer> profileBatches(EngineOptions options) {
     if (!options.optimizeFor().isEmpty()) {

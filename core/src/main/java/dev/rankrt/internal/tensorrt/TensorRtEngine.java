@@ -29,7 +29,9 @@ import org.bytedeco.tensorrt.nvinfer.IRuntime;
 
 /** A plan on a GPU, shared by its sessions. Safe for use by several threads. */
 final class TensorRtEngine implements BackendEngine {
-  /** Pinned memory has no limit of its own that could be asked for: the host's memory is the limit. */
+  /**
+   * Pinned memory has no limit of its own that could be asked for: the host's memory is the limit.
+   */
   private static final long STAGING_LIMIT_BYTES = 1L << 40;
 
   private final TensorRt tensorRt;
@@ -102,7 +104,10 @@ final class TensorRtEngine implements BackendEngine {
             + " on "
             + PlanBuilder.describe(tensorRt.cuda().properties(ordinal));
     String builtFor =
-        "TensorRT " + plan.header().getProperty(Plan.TENSORRT) + " on " + plan.header().getProperty(Plan.GPU);
+        "TensorRT "
+            + plan.header().getProperty(Plan.TENSORRT)
+            + " on "
+            + plan.header().getProperty(Plan.GPU);
     boolean known = plan.header().containsKey(Plan.TENSORRT);
     if (known && !builtFor.equals(here)) {
       throw new ModelException(
@@ -162,7 +167,10 @@ final class TensorRtEngine implements BackendEngine {
       String tensor = engine.getIOTensorName(i);
       if (engine.isShapeInferenceIO(tensor)) {
         throw new ModelException(
-            name + ": '" + tensor + "' is a shape, which cannot be given or read; export the model without it");
+            name
+                + ": '"
+                + tensor
+                + "' is a shape, which cannot be given or read; export the model without it");
       }
       boolean input = engine.getTensorIOMode(tensor).value == TensorIOMode.kINPUT.value;
       try (Dims64 dimensions = engine.getTensorShape(tensor)) {
@@ -191,7 +199,10 @@ final class TensorRtEngine implements BackendEngine {
     };
   }
 
-  /** Replaces what the plan leaves open in outputs' shapes by what TensorRT infers for a certain batch. */
+  /**
+   * Replaces what the plan leaves open in outputs' shapes by what TensorRT infers for a certain
+   * batch.
+   */
   private List<Declared> inferred(List<Declared> inputs, List<Declared> outputs) {
     if (inputs.stream().noneMatch(Declared::beginsFree)) {
       return outputs;
@@ -257,13 +268,17 @@ final class TensorRtEngine implements BackendEngine {
     return list;
   }
 
-  /** Creates a context without memory of its own. TensorRT does not say that this is safe on several threads at once. */
+  /**
+   * Creates a context without memory of its own. TensorRT does not say that this is safe on several
+   * threads at once.
+   */
   synchronized IExecutionContext newContext() {
     try (Messages messages = new Messages(tensorRt.log())) {
       IExecutionContext context =
           engine.createExecutionContext(ExecutionContextAllocationStrategy.kUSER_MANAGED);
       if (context == null || context.isNull()) {
-        throw new ModelException("TensorRT cannot create a context of " + name + ": " + messages.text());
+        throw new ModelException(
+            "TensorRT cannot create a context of " + name + ": " + messages.text());
       }
       return context;
     }

@@ -8,10 +8,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where TensorRT's messages go: to SLF4J at the matching level, and to whoever is listening. Safe for use by several threads.
+ * Where TensorRT's messages go: to SLF4J at the matching level, and to whoever is listening. Safe
+ * for use by several threads.
  *
- * <p>TensorRT knows one logger a process, whichever it was given first, and calls it from threads of its own for as long as
- * anything of it lives. So there is one, which is never freed.
+ * <p>TensorRT knows one logger a process, whichever it was given first, and calls it from threads
+ * of its own for as long as anything of it lives. So there is one, which is never freed.
  */
 final class TensorRtLog extends ILogger {
   private static final Logger log = LoggerFactory.getLogger("dev.rankrt.tensorrt");

@@ -28,18 +28,20 @@ import org.bytedeco.tensorrt.nvinfer.IExecutionContext;
  *
  * <h2>The path of a call</h2>
  *
- * <p>All inputs and outputs lie in one region of pinned host memory, each at a multiple of {@value #ALIGNMENT} bytes, and at
- * the same offsets in one region of device memory. A call finds its values in the pinned region, launches the graph of the
- * smallest bucket that holds its rows, and waits. The graph either copies the bucket's rows to the device region, runs the
- * kernels there and copies the results back, or its kernels work on the pinned region itself; {@link Tuning} says which, and
- * with which optimisation profile.
+ * <p>All inputs and outputs lie in one region of pinned host memory, each at a multiple of {@value
+ * #ALIGNMENT} bytes, and at the same offsets in one region of device memory. A call finds its
+ * values in the pinned region, launches the graph of the smallest bucket that holds its rows, and
+ * waits. The graph either copies the bucket's rows to the device region, runs the kernels there and
+ * copies the results back, or its kernels work on the pinned region itself; {@link Tuning} says
+ * which, and with which optimisation profile.
  *
- * <p>Rows between a call's and its bucket's hold what earlier calls left there. Rows are independent of each other, so that
- * costs nothing; where they are not, the user switches padding off, and a call whose rows are no bucket's size is enqueued
- * without a graph.
+ * <p>Rows between a call's and its bucket's hold what earlier calls left there. Rows are
+ * independent of each other, so that costs nothing; where they are not, the user switches padding
+ * off, and a call whose rows are no bucket's size is enqueued without a graph.
  *
- * <p>Each bucket has an execution context of its own: a context keeps state for the shapes it was given last, and a graph
- * goes on using it. Since they never run at the same time, all share one piece of scratch memory.
+ * <p>Each bucket has an execution context of its own: a context keeps state for the shapes it was
+ * given last, and a graph goes on using it. Since they never run at the same time, all share one
+ * piece of scratch memory.
  */
 final class TensorRtSession implements BackendSession {
   /** What CUDA's own allocations are aligned to, and TensorRT asks of its inputs and outputs. */
@@ -58,7 +60,10 @@ final class TensorRtSession implements BackendSession {
   private final int[] bucketSizes;
   private final CapturedGraph[] graphs;
 
-  /** For calls whose rows are no bucket's size and must not be padded; null where padding is allowed. */
+  /**
+   * For calls whose rows are no bucket's size and must not be padded; null where padding is
+   * allowed.
+   */
   private IExecutionContext unpadded;
 
   private StagingBuffer host;
@@ -125,7 +130,9 @@ final class TensorRtSession implements BackendSession {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
-  /** Puts tensors into the pinned region one after the other, and returns where the last one ends. */
+  /**
+   * Puts tensors into the pinned region one after the other, and returns where the last one ends.
+   */
   private long place(List<TensorSpec> specs, int rows, long start, List<Slot> slots) {
     long offset = start;
     for (TensorSpec spec : specs) {
@@ -147,12 +154,17 @@ final class TensorRtSession implements BackendSession {
     }
   }
 
-  /** Adds a context for a profile and a batch, and returns the bytes of scratch memory that it needs. */
+  /**
+   * Adds a context for a profile and a batch, and returns the bytes of scratch memory that it
+   * needs.
+   */
   private long addContext(int profile, int rows) {
     IExecutionContext context = engine.newContext();
     contexts.add(context);
     if (profile > 0) {
-      require(context.setOptimizationProfileAsync(profile, cudaStream()), "switch to profile " + profile);
+      require(
+          context.setOptimizationProfileAsync(profile, cudaStream()),
+          "switch to profile " + profile);
       stream.await(WaitPolicy.SPIN);
     }
     setRows(context, rows);
@@ -186,7 +198,8 @@ final class TensorRtSession implements BackendSession {
 
   private CapturedGraph capture(IExecutionContext context, int rows, Transfer transfer) {
     bind(context, transfer == Transfer.MAPPED ? host.mappedAddress() : device.address());
-    // Once without a graph: a context finishes its preparations in its first run, and not all of them can be captured.
+    // Once without a graph: a context finishes its preparations in its first run, and not all of
+    // them can be captured.
     enqueue(context, rows, transfer);
     stream.await(WaitPolicy.SPIN);
     return stream.capture(() -> enqueue(context, rows, transfer));
@@ -195,13 +208,15 @@ final class TensorRtSession implements BackendSession {
   private void enqueue(IExecutionContext context, int rows, Transfer transfer) {
     if (transfer == Transfer.COPY) {
       for (Slot input : inputs) {
-        stream.copy(device.address() + input.offset, host.address() + input.offset, input.bytes(rows));
+        stream.copy(
+            device.address() + input.offset, host.address() + input.offset, input.bytes(rows));
       }
     }
     require(context.enqueueV3(cudaStream()), "run " + rows + " rows");
     if (transfer == Transfer.COPY) {
       for (Slot output : outputs) {
-        stream.copy(host.address() + output.offset, device.address() + output.offset, output.bytes(rows));
+        stream.copy(
+            host.address() + output.offset, device.address() + output.offset, output.bytes(rows));
       }
     }
   }

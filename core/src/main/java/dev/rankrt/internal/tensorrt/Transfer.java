@@ -4,6 +4,9 @@ package dev.rankrt.internal.tensorrt;
 enum Transfer {
   /** Copied to device memory before the kernels and back after them. */
   COPY,
-  /** Not at all: the kernels read and write the pinned host memory. Faster where they touch each byte about once. */
+  /**
+   * Not at all: the kernels read and write the pinned host memory. Faster where they touch each
+   * byte about once.
+   */
   MAPPED
 }

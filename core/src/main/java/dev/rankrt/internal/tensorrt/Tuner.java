@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Measures which optimisation profile and which way of transfer serve each bucket best. On one GPU and one model they differ
- * by a factor of two, and not in a way that could be told beforehand.
+ * Measures which optimisation profile and which way of transfer serve each bucket best. On one GPU
+ * and one model they differ by a factor of two, and not in a way that could be told beforehand.
  */
 final class Tuner {
   private static final Logger log = LoggerFactory.getLogger(Tuner.class);
@@ -48,7 +48,9 @@ final class Tuner {
     return new Tuning(best);
   }
 
-  /** Random numbers, since zeros run faster than real values do. Ids stay 0, which every table has. */
+  /**
+   * Random numbers, since zeros run faster than real values do. Ids stay 0, which every table has.
+   */
   private static void fillFloats(TensorRtEngine engine, TensorRtSession session) {
     Random random = new Random(1);
     for (int i = 0; i < engine.inputs().size(); i++) {

@@ -38,7 +38,10 @@ record Tuning(Map<Integer, Choice> choices) {
     return choices.get(bucket);
   }
 
-  /** Tells whether there is a choice for every bucket, and none is for a profile that does not exist. */
+  /**
+   * Tells whether there is a choice for every bucket, and none is for a profile that does not
+   * exist.
+   */
   boolean fits(Buckets buckets, int profiles) {
     for (int size : buckets.sizes()) {
       Choice choice = choices.get(size);
@@ -53,7 +56,8 @@ record Tuning(Map<Integer, Choice> choices) {
     choices.forEach(
         (bucket, choice) ->
             header.setProperty(
-                PREFIX + bucket, choice.profile() + " " + choice.transfer() + " " + choice.micros()));
+                PREFIX + bucket,
+                choice.profile() + " " + choice.transfer() + " " + choice.micros()));
   }
 
   static Tuning readFrom(Properties header) {
@@ -64,7 +68,7 @@ record Tuning(Map<Integer, Choice> choices) {
         .sorted()
         .forEach(
             bucket -> {
-              String[] parts = header.getProperty(PREFIX + bucket).split(" ");
+              String[] parts = header.getProperty(PREFIX + bucket).split(" ", -1);
               choices.put(
                   bucket,
                   new Choice(

@@ -6,10 +6,10 @@ import org.bytedeco.javacpp.Pointer;
  * An address that owns nothing: no deallocator, hence nothing that an open {@code PointerScope}
  * could adopt, the collector could free, or JavaCPP's limits could hold up. One thread at a time.
  */
-final class Address extends Pointer {
-  Address() {}
+public final class Address extends Pointer {
+  public Address() {}
 
-  Address(long address) {
+  public Address(long address) {
     this.address = address;
   }
 
