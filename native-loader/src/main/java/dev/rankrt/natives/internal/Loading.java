@@ -121,9 +121,9 @@ final class Loading {
               : "install NVIDIA's driver, in a container start it with --gpus all, or use the"
                   + " CPU backend on this machine";
       throw new NativeLoadException(
-          "no NVIDIA driver: "
+          "no NVIDIA driver: found none ("
               + Search.reason(e)
-              + "; wanted a driver for CUDA "
+              + "), wanted one for CUDA "
               + presets.cudaMajor()
               + "; "
               + fix,
@@ -193,13 +193,13 @@ final class Loading {
       count = machine.cuda().deviceCount();
     } catch (CudaException e) {
       throw new NativeLoadException(
-          "the NVIDIA driver is here (CUDA "
+          "CUDA does not start: found a driver for CUDA "
               + Version.cuda(driver)
-              + ", "
+              + " ("
               + files.get(DRIVER)
-              + ") but CUDA does not start: "
+              + ") that says: "
               + e.getMessage()
-              + "; wanted one usable GPU; "
+              + "; wanted a usable GPU; "
               + deviceAdvice(e.code()),
           e);
     }

@@ -5,13 +5,14 @@ import static org.bytedeco.cuda.global.cudart.cudaRuntimeGetVersion;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.MalformedURLException;
 import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Matcher;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
@@ -105,15 +106,30 @@ final class RealMachine implements Machine {
       error.initCause(e);
       throw error;
     }
-    return mapped()
-        .filter(file -> isFileOf(name, file.getFileName().toString()))
-        .findFirst()
-        .orElseGet(() -> folder.map(path -> path.resolve(name)).orElse(Path.of(name)));
+    return mappedAs(name).orElseGet(() -> Path.of(name));
   }
 
-  /** The mapping shows {@code libcudart.so.12.6.77} where {@code libcudart.so.12} links to it. */
-  private static boolean isFileOf(String name, String fileName) {
-    return fileName.equals(name) || fileName.startsWith(name + ".");
+  /**
+   * Returns the file that is mapped for a library. The map shows {@code libcudart.so.12.6.77} where
+   * {@code libcudart.so.12} links to it, and {@code libcuda.so.580.159.03} for {@code
+   * libcuda.so.1}.
+   */
+  private static Optional<Path> mappedAs(String name) {
+    int stem = name.indexOf(".so.");
+    String anyVersion = stem < 0 ? name : name.substring(0, stem + ".so.".length());
+    List<Path> files = mapped().toList();
+    for (Predicate<String> fits :
+        List.<Predicate<String>>of(
+            name::equals,
+            file -> file.startsWith(name + "."),
+            file -> file.startsWith(anyVersion))) {
+      Optional<Path> found =
+          files.stream().filter(file -> fits.test(file.getFileName().toString())).findFirst();
+      if (found.isPresent()) {
+        return found;
+      }
+    }
+    return Optional.empty();
   }
 
   private static Stream<Path> mapped() {
@@ -130,9 +146,12 @@ final class RealMachine implements Machine {
 
   @Override
   public void adopt(Jni user, String name, Path file) {
+    if (!file.isAbsolute()) {
+      return; // loaded, but /proc does not say from where
+    }
     try {
       Loader.loadLibrary(owner(user), new URL[] {file.toUri().toURL()}, name);
-    } catch (java.net.MalformedURLException e) {
+    } catch (MalformedURLException e) {
       throw new IllegalArgumentException("not a file: " + file, e);
     }
   }
@@ -144,36 +163,43 @@ final class RealMachine implements Machine {
       Loader.load(owner(library));
       return;
     }
-    initialiseWithoutLibraries(library, platform);
+    List<String> classes = classes(library, platform);
+    // The library goes first: some of the classes call it while they are initialised.
     Loader.loadLibrary(
         owner(library), new URL[] {find(library.resource(platform))}, library.library);
+    initialiseWithoutLoader(classes, owner(library).getClassLoader());
   }
 
-  /**
-   * Initialises the classes of one of TensorRT's JNI libraries so that their static initialisers do
-   * not run JavaCPP's loader. Left to itself, it initialises the bindings of cuBLAS, cuDNN and
-   * NVRTC, which fails where those are not installed, and loads them where they are, half a
-   * gigabyte that TensorRT does not use. Those bindings are not touched this way and stay as usable
-   * as the host finds them.
-   */
-  private static void initialiseWithoutLibraries(Jni library, Platform platform)
-      throws IOException {
+  /** Returns the classes that a JNI library implements, from the list that its jar carries. */
+  private static List<String> classes(Jni library, Platform platform) throws IOException {
     String list =
         "META-INF/native-image/" + platform.classifier + "/" + library.library + "/jni-config.json";
     URL url = find(list);
     if (url == null) {
       throw new IOException("the class path holds no " + list);
     }
-    String json;
     try (InputStream in = url.openStream()) {
-      json = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      return CLASS_NAME
+          .matcher(new String(in.readAllBytes(), StandardCharsets.UTF_8))
+          .results()
+          .map(match -> match.group(1))
+          .toList();
     }
+  }
+
+  /**
+   * Initialises classes so that their static initialisers do not run JavaCPP's loader. Left to
+   * itself, the loader initialises the bindings of cuBLAS, cuDNN and NVRTC, which fails where those
+   * are not installed, and loads them where they are, half a gigabyte that TensorRT does not use.
+   * Those bindings are not touched this way and stay as usable as the host finds them.
+   */
+  private static void initialiseWithoutLoader(List<String> classes, ClassLoader loader)
+      throws IOException {
     String before = System.getProperty(LOAD_LIBRARIES);
     System.setProperty(LOAD_LIBRARIES, "false");
     try {
-      Matcher matcher = CLASS_NAME.matcher(json);
-      while (matcher.find()) {
-        Class.forName(matcher.group(1), true, owner(library).getClassLoader());
+      for (String name : classes) {
+        Class.forName(name, true, loader);
       }
     } catch (ClassNotFoundException e) {
       throw new IOException("the jars of org.bytedeco:tensorrt are of different versions", e);

@@ -1,0 +1,186 @@
+package dev.rankrt.natives.internal;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.rankrt.natives.LoadOptions;
+import dev.rankrt.natives.NativeLoadException;
+import dev.rankrt.natives.NativeRuntime;
+import java.io.File;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+class NativesTest {
+  private static final LoadOptions OPTIONS =
+      new LoadOptions(List.of(), true, true, Optional.empty());
+
+  @TempDir Path folder;
+
+  private static FakeMachine fitting() {
+    FakeMachine machine = new FakeMachine();
+    Presets presets = Presets.read();
+    machine.driverVersion = presets.cudaMajor() * 1000;
+    machine.runtimeVersion = presets.cudaMajor() * 1000;
+    machine.tensorRtVersion =
+        presets.tensorRt().major() * 10_000 + presets.tensorRt().minor() * 100;
+    machine.files.add(FakeMachine.SYSTEM.resolve(presets.libcudart()));
+    machine.files.add(FakeMachine.SYSTEM.resolve(presets.library("nvinfer")));
+    return machine;
+  }
+
+  @Test
+  void load_fromManyThreads_happensOnce() throws Exception {
+    Natives.Once once = new Natives.Once();
+    AtomicInteger machines = new AtomicInteger();
+    ExecutorService threads = Executors.newFixedThreadPool(8);
+    try {
+      List<Future<Natives>> answers = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        answers.add(
+            threads.submit(
+                () ->
+                    once.get(
+                        OPTIONS,
+                        () -> {
+                          machines.incrementAndGet();
+                          return fitting();
+                        })));
+      }
+      for (Future<Natives> answer : answers) {
+        assertSame(answers.get(0).get(), answer.get());
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+    assertEquals(1, machines.get());
+  }
+
+  @Test
+  void load_thatFailed_failsAgainTheSameWay() {
+    Natives.Once once = new Natives.Once();
+    FakeMachine machine = fitting();
+    machine.musl = true;
+    NativeLoadException first =
+        assertThrows(NativeLoadException.class, () -> once.get(OPTIONS, () -> machine));
+    machine.musl = false;
+    NativeLoadException second =
+        assertThrows(
+            NativeLoadException.class,
+            () -> once.get(OPTIONS.withFolders(folder), NativesTest::fitting));
+    assertEquals(first.getMessage(), second.getMessage());
+    assertNotSame(first, second);
+    assertSame(first.getCause(), second.getCause());
+  }
+
+  @Test
+  void bindings_ofAnotherRelease_areAnAnswerAndNotAnError() {
+    Natives.Once once = new Natives.Once();
+    NativeLoadException failure =
+        assertThrows(
+            NativeLoadException.class,
+            () ->
+                once.get(
+                    OPTIONS,
+                    () -> {
+                      throw new NoSuchMethodError("cudaGraphLaunch");
+                    }));
+    assertTrue(failure.getMessage().contains("cudaGraphLaunch"), failure.getMessage());
+    assertTrue(failure.getMessage().contains("of one release"), failure.getMessage());
+  }
+
+  /** Runs {@link Child} in a process of its own, with a libcuda.so.1 that holds nothing or none. */
+  private String loadInAnotherProcess(boolean driver, String... properties) throws Exception {
+    Path libraries = Files.createDirectories(folder.resolve("linker"));
+    if (driver) {
+      writeLibrary(libraries.resolve("libcuda.so.1"));
+    }
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("-XX:TieredStopAtLevel=1");
+    command.addAll(List.of(properties));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Child.class.getName()));
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().put("LD_LIBRARY_PATH", libraries.toString());
+    Process process = builder.start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertTrue(process.waitFor(60, TimeUnit.SECONDS), "the process hangs");
+    assertEquals(0, process.exitValue(), output);
+    assertTrue(output.contains("loadlibraries is null"), output);
+    return output;
+  }
+
+  private static void writeLibrary(Path file) throws Exception {
+    RealMachine machine = new RealMachine();
+    int elf = Platform.of(machine.osName(), machine.osArch()).orElseThrow().elfMachine;
+    Files.write(file, ElfShim.write(elf, file.getFileName().toString(), List.of(), ""));
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void thisMachine_withoutADriver_saysSo() throws Exception {
+    String output = loadInAnotherProcess(false);
+    if (new File("/dev/nvidiactl").exists()) {
+      assertTrue(output.contains("NativeInfo[") || output.contains("wanted"), output);
+    } else {
+      assertTrue(output.contains("refused: no NVIDIA driver: found none (libcuda.so.1: "), output);
+      assertTrue(output.contains("install NVIDIA's driver"), output);
+    }
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void driver_withoutCudart_saysWhereItWasSought() throws Exception {
+    Path empty = Files.createDirectories(folder.resolve("empty"));
+    String output =
+        loadInAnotherProcess(
+            true,
+            "-Ddev.rankrt.natives.system=false",
+            "-Ddev.rankrt.natives.redist=false",
+            "-Ddev.rankrt.natives.folders=" + empty);
+    assertTrue(output.contains("refused: the CUDA runtime is missing: found none"), output);
+    assertTrue(output.contains("tried folder " + empty + ": no libcudart.so."), output);
+    assertTrue(output.contains("tried system: switched off"), output);
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void cudart_ofAnotherMajorVersion_isNamedWithItsFile() throws Exception {
+    Path other = Files.createDirectories(folder.resolve("other"));
+    writeLibrary(other.resolve("libcudart.so.9"));
+    String output =
+        loadInAnotherProcess(
+            true, "-Ddev.rankrt.natives.system=false", "-Ddev.rankrt.natives.folders=" + other);
+    assertTrue(output.contains("found " + other.resolve("libcudart.so.9")), output);
+  }
+
+  /** Loads for real and prints what came of it. */
+  static final class Child {
+    private Child() {}
+
+    public static void main(String[] args) {
+      try {
+        System.out.println(NativeRuntime.load(LoadOptions.defaults()));
+      } catch (NativeLoadException e) {
+        System.out.println("refused: " + e.getMessage());
+      }
+      System.out.println(
+          "loadlibraries is " + System.getProperty("org.bytedeco.javacpp.loadlibraries"));
+    }
+  }
+}
