@@ -1,6 +1,7 @@
 package dev.rankrt.streams.internal;
 
 import dev.rankrt.natives.internal.Cuda;
+import dev.rankrt.natives.internal.NativeHandle;
 
 /**
  * Work that was captured once and can be launched any number of times. One thread at a time.
@@ -12,27 +13,27 @@ import dev.rankrt.natives.internal.Cuda;
 public final class CapturedGraph implements AutoCloseable {
   private final Cuda cuda;
   private final Cuda.Graph graph;
-  private final Guard guard;
+  private final NativeHandle handle;
 
   CapturedGraph(Cuda cuda, Cuda.Graph graph) {
     this.cuda = cuda;
     this.graph = graph;
-    this.guard = new Guard(this, () -> cuda.destroy(graph));
+    this.handle = new NativeHandle(toString(), () -> cuda.destroy(graph));
   }
 
   void launch(Cuda.Stream stream) {
-    guard.enter();
+    handle.enter();
     try {
       cuda.launch(graph, stream);
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
   /** Destroys the graph. Closing again does nothing. */
   @Override
   public void close() {
-    guard.close();
+    handle.close();
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.rankrt.streams.internal;
 
 import dev.rankrt.memory.Fence;
 import dev.rankrt.natives.internal.Cuda;
+import dev.rankrt.natives.internal.NativeHandle;
 
 /**
  * A point in a stream's work, as a fence. Safe for use by several threads, except that one thread
@@ -16,13 +17,13 @@ import dev.rankrt.natives.internal.Cuda;
 public final class CudaEvent implements Fence, AutoCloseable {
   private final Cuda cuda;
   private final Cuda.Event event;
-  private final Guard guard;
+  private final NativeHandle handle;
   private volatile boolean passedBeforeClose;
 
   CudaEvent(Cuda cuda, Cuda.Event event) {
     this.cuda = cuda;
     this.event = event;
-    this.guard = new Guard(this, this::release);
+    this.handle = new NativeHandle(toString(), this::release);
   }
 
   /**
@@ -36,36 +37,36 @@ public final class CudaEvent implements Fence, AutoCloseable {
     if (passedBeforeClose) {
       return true;
     }
-    guard.enter();
+    handle.enter();
     try {
       return cuda.isDone(event);
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
   void record(Cuda.Stream stream) {
-    guard.enter();
+    handle.enter();
     try {
       cuda.record(event, stream);
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
   void holdBack(Cuda.Stream stream) {
-    guard.enter();
+    handle.enter();
     try {
       cuda.await(stream, event);
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
   /** Destroys the event; one that has passed still says so. Closing again does nothing. */
   @Override
   public void close() {
-    guard.close();
+    handle.close();
   }
 
   /** A pool may still hold the fence: its memory must not wait for an answer that never comes. */

@@ -1,6 +1,7 @@
 package dev.rankrt.streams.internal;
 
 import dev.rankrt.natives.internal.Cuda;
+import dev.rankrt.natives.internal.NativeHandle;
 import dev.rankrt.streams.WaitPolicy;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -31,7 +32,7 @@ public final class CudaStream implements AutoCloseable {
   private final Cuda.Event blockingEvent;
   private final long closeLimitNanos;
   private final LongSupplier nanoTime;
-  private final Guard guard;
+  private final NativeHandle handle;
   private final AdaptiveSpin adaptive = new AdaptiveSpin();
   private volatile boolean leaked;
 
@@ -48,7 +49,7 @@ public final class CudaStream implements AutoCloseable {
     this.blockingEvent = blockingEvent;
     this.closeLimitNanos = closeLimitNanos;
     this.nanoTime = nanoTime;
-    this.guard = new Guard(this, this::release);
+    this.handle = new NativeHandle(toString(), this::release);
   }
 
   /**
@@ -99,11 +100,11 @@ public final class CudaStream implements AutoCloseable {
 
   /** Returns the {@code cudaStream_t}, for handing to TensorRT while this stream is open. */
   public long address() {
-    guard.enter();
+    handle.enter();
     try {
       return stream.address();
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
@@ -111,51 +112,51 @@ public final class CudaStream implements AutoCloseable {
 
   /** Enqueues a copy between any two of host and device memory. */
   public void copy(long destination, long source, long bytes) {
-    guard.enter();
+    handle.enter();
     try {
       cuda.copy(destination, source, bytes, stream);
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
   /** Enqueues filling device memory with one byte's value. */
   public void fill(long destination, int value, long bytes) {
-    guard.enter();
+    handle.enter();
     try {
       cuda.fill(destination, value, bytes, stream);
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
   /** Creates an event of this stream's device, which the caller owns. */
   public CudaEvent newEvent() {
-    guard.enter();
+    handle.enter();
     try {
       return onDevice(cuda, device, () -> new CudaEvent(cuda, cuda.createEvent(false, true)));
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
   /** Marks this point of the work: the event passes when all that was enqueued so far is done. */
   public void record(CudaEvent event) {
-    guard.enter();
+    handle.enter();
     try {
       event.record(stream);
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
   /** Holds back what is enqueued from now on until an event, of any stream, has passed. */
   public void waitFor(CudaEvent event) {
-    guard.enter();
+    handle.enter();
     try {
       event.holdBack(stream);
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
@@ -172,7 +173,7 @@ public final class CudaStream implements AutoCloseable {
    * @return the graph, which the caller owns
    */
   public CapturedGraph capture(Runnable work) {
-    guard.enter();
+    handle.enter();
     try {
       cuda.beginCapture(stream);
       try {
@@ -183,17 +184,17 @@ public final class CudaStream implements AutoCloseable {
         throw e;
       }
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
   /** Enqueues a graph that was captured on a stream of this device. */
   public void launch(CapturedGraph graph) {
-    guard.enter();
+    handle.enter();
     try {
       graph.launch(stream);
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
@@ -201,11 +202,11 @@ public final class CudaStream implements AutoCloseable {
 
   /** Returns whether all work is done. */
   public boolean isDone() {
-    guard.enter();
+    handle.enter();
     try {
       return cuda.isDone(stream);
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
@@ -216,7 +217,7 @@ public final class CudaStream implements AutoCloseable {
    * @throws dev.rankrt.natives.CudaException if the work failed
    */
   public void await(WaitPolicy policy) {
-    guard.enter();
+    handle.enter();
     try {
       switch (policy) {
         case SPIN -> spin();
@@ -225,7 +226,7 @@ public final class CudaStream implements AutoCloseable {
         case ADAPTIVE -> spinThenBlock();
       }
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
@@ -270,11 +271,11 @@ public final class CudaStream implements AutoCloseable {
    * @return whether the work is done; if not, memory that it uses must not be freed or reused
    */
   public boolean drain(Duration limit) {
-    guard.enter();
+    handle.enter();
     try {
       return drainWithin(limit.toNanos());
     } finally {
-      guard.exit();
+      handle.exit();
     }
   }
 
@@ -303,7 +304,8 @@ public final class CudaStream implements AutoCloseable {
 
   /**
    * Waits for the stream's work up to the limit that it was created with, then destroys it. Closing
-   * again does nothing. If a call is under way on another thread, that call does this at its end.
+   * again does nothing. If a call is under way on another thread, that call does this at its end,
+   * and throws if it fails.
    *
    * <p>If the wait runs out (an error in the log says so) or fails, nothing is destroyed: a leak is
    * better than pulling a stream from under its work. {@link #leaked} then tells the owner of the
@@ -313,7 +315,7 @@ public final class CudaStream implements AutoCloseable {
    */
   @Override
   public void close() {
-    guard.close();
+    handle.close();
   }
 
   /** Returns whether this stream was closed without its work having ended. */
