@@ -338,7 +338,7 @@ public final class InputTensor {
       throw new IllegalArgumentException(
           "input " + spec + ": " + givenRows + " rows given for a run of " + rows);
     }
-    if (givenRows == NOTHING && declaredRange) {
+    if (viewed && declaredRange) {
       for (int i = 0, n = wanted * width; i < n; i++) {
         requireId(intMemory != null ? intMemory.get(i) : longMemory.get(i), i);
       }
