@@ -33,10 +33,8 @@ final class OnnxRuntimeSession implements BackendSession {
     int modelRows = engine.fixedBatch() > 0 ? engine.fixedBatch() : engine.maxBatch();
     boolean padded = engine.minBatch() < engine.fixedBatch();
     this.bindings = new Binding[modelRows + 1];
-    this.inputs =
-        engine.inputs().stream().map(spec -> allocate(spec, modelRows, padded)).toList();
-    this.outputs =
-        engine.outputs().stream().map(spec -> allocate(spec, modelRows, false)).toList();
+    this.inputs = engine.inputs().stream().map(spec -> allocate(spec, modelRows, padded)).toList();
+    this.outputs = engine.outputs().stream().map(spec -> allocate(spec, modelRows, false)).toList();
   }
 
   /** Returns ONNX Runtime's name for a type. */

@@ -137,7 +137,10 @@ final class TensorRtSession implements BackendSession {
     long offset = start;
     for (TensorSpec spec : specs) {
       int bytes = HostTensor.modelBytes(spec, rows);
-      slots.add(new Slot(new HostTensor(spec, cuda.view(host.address() + offset, bytes), rows, false), offset));
+      slots.add(
+          new Slot(
+              new HostTensor(spec, cuda.view(host.address() + offset, bytes), rows, false),
+              offset));
       offset += aligned(bytes);
     }
     return offset;
