@@ -210,6 +210,8 @@ class LoadingTest {
     machine.bindRefuses.put(
         Machine.Jni.TENSORRT, "Native Library x already loaded in another classloader");
     assertRefused("another class loader of this process");
+    machine.bindRefuses.put(Machine.Jni.TENSORRT, "failed to map segment from shared object");
+    assertRefused("failed to map segment", "cachedir", "noexec");
   }
 
   @Test
