@@ -306,28 +306,41 @@ final class Loading {
     if (parserLoaded) {
       return;
     }
+    String here = "found TensorRT " + tensorRtVersion + " (" + tensorRt.file() + "), wanted ";
     Path parser;
     try {
       parser = openSibling("nvonnxparser");
-      offerResources();
     } catch (UnsatisfiedLinkError | IOException e) {
       throw new NativeLoadException(
-          "ONNX files cannot be built here: found TensorRT "
-              + tensorRtVersion
-              + " ("
-              + tensorRt.file()
-              + "), wanted "
+          "ONNX files cannot be built here: "
+              + here
               + presets.library("nvonnxparser")
               + " from the same installation: "
-              + (e instanceof UnsatisfiedLinkError link ? Search.reason(link) : e.getMessage())
+              + reason(e)
               + "; install it (libnvonnxparsers"
               + presets.tensorRt().major()
               + " on Debian), or load a plan that was built elsewhere",
           e);
     }
+    try {
+      offerResources();
+    } catch (UnsatisfiedLinkError | IOException e) {
+      throw new NativeLoadException(
+          "plans cannot be built here: "
+              + here
+              + "its builder resource beside it: "
+              + reason(e)
+              + "; it takes up to 2 GB of disk: make room, or name another folder with"
+              + " -Ddev.rankrt.natives.cacheFolder",
+          e);
+    }
     bind(Machine.Jni.PARSER, presets.tensorRtArtifact(), parser);
     files.put(presets.library("nvonnxparser"), parser);
     parserLoaded = true;
+  }
+
+  private static String reason(Throwable e) {
+    return e instanceof UnsatisfiedLinkError link ? Search.reason(link) : e.getMessage();
   }
 
   /** Returns whether the place that gave {@code libnvinfer} has another library. */
