@@ -3,6 +3,7 @@ package dev.rankrt.internal.tensorrt;
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
 import java.nio.FloatBuffer;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -95,11 +96,9 @@ final class PrecisionPass {
   }
 
   private void rewrite() {
-    Set<String> lowInModel = new HashSet<>();
+    Map<String, DataType> declared = new HashMap<>();
     for (int i = 0; i < network.getNbOutputs(); i++) {
-      if (network.getOutput(i).getType().intern() == low) {
-        lowInModel.add(network.getOutput(i).getName());
-      }
+      declared.put(network.getOutput(i).getName(), network.getOutput(i).getType().intern());
     }
     int layers = network.getNbLayers(); // casts that are added below come after these
     for (int i = 0; i < layers; i++) {
@@ -122,7 +121,7 @@ final class PrecisionPass {
               + "; it has "
               + layerNames(layers));
     }
-    restoreOutputs(lowInModel);
+    restoreOutputs(declared);
   }
 
   private enum Kind {
@@ -167,27 +166,27 @@ final class PrecisionPass {
         continue; // optional and absent
       }
       DataType type = input.getType().intern();
-      if (toLowType && type == DataType.kFLOAT) {
-        layer.setInput(i, toLow.computeIfAbsent(input.address(), address -> cast(input, low)));
-      } else if (!toLowType && type == low) {
-        layer.setInput(
-            i, toExact.computeIfAbsent(input.address(), address -> cast(input, DataType.kFLOAT)));
+      DataType wanted = toLowType ? low : DataType.kFLOAT;
+      if (isFloat(type) && type != wanted) {
+        Map<Long, ITensor> casts = toLowType ? toLow : toExact;
+        layer.setInput(i, casts.computeIfAbsent(input.address(), address -> cast(input, wanted)));
       }
     }
   }
 
+  private static boolean isFloat(DataType type) {
+    return type == DataType.kFLOAT || type == DataType.kHALF || type == DataType.kBF16;
+  }
+
   private boolean hasMixedInputs(ILayer layer) {
-    boolean exact = false;
-    boolean reduced = false;
+    Set<DataType> types = EnumSet.noneOf(DataType.class);
     for (int i = 0; i < layer.getNbInputs(); i++) {
       ITensor input = layer.getInput(i);
-      if (input != null && !input.isNull()) {
-        DataType type = input.getType().intern();
-        exact |= type == DataType.kFLOAT;
-        reduced |= type == low;
+      if (input != null && !input.isNull() && isFloat(input.getType().intern())) {
+        types.add(input.getType().intern());
       }
     }
-    return exact && reduced;
+    return types.size() > 1;
   }
 
   private ITensor cast(ITensor tensor, DataType type) {
@@ -239,7 +238,7 @@ final class PrecisionPass {
     return false;
   }
 
-  private void restoreOutputs(Set<String> lowInModel) {
+  private void restoreOutputs(Map<String, DataType> declared) {
     for (int i = 0, n = network.getNbOutputs(); i < n; i++) {
       // Outputs move up as they are unmarked and the restored one goes last: after n turns the
       // order is the old one.
@@ -247,9 +246,10 @@ final class PrecisionPass {
       String name = output.getName();
       network.unmarkOutput(output);
       ITensor restored = output;
-      if (output.getType().intern() == low && !lowInModel.contains(name)) {
-        output.setName(name + " in " + low);
-        restored = cast(output, DataType.kFLOAT);
+      DataType wanted = declared.get(name);
+      if (output.getType().intern() != wanted) {
+        output.setName(name + " before its cast");
+        restored = cast(output, wanted);
         restored.setName(name);
       }
       network.markOutput(restored);

@@ -164,7 +164,7 @@ final class TensorRtSession implements BackendSession {
   private long addContext(int profile, int rows) {
     IExecutionContext context = engine.newContext();
     contexts.add(context);
-    if (profile > 0) {
+    if (context.getOptimizationProfile() != profile) {
       require(
           context.setOptimizationProfileAsync(profile, cudaStream()),
           "switch to profile " + profile);

@@ -105,9 +105,11 @@ final class GpuFigures {
     }
     Figures.add(name + ", first call of " + rows + " rows, microseconds", nanos[0] / 1e3);
     Arrays.sort(nanos);
-    Figures.add(name + ", call of " + rows + " rows, p50 microseconds", nanos[nanos.length / 2] / 1e3);
     Figures.add(
-        name + ", call of " + rows + " rows, p99 microseconds", nanos[nanos.length * 99 / 100] / 1e3);
+        name + ", call of " + rows + " rows, p50 microseconds", nanos[nanos.length / 2] / 1e3);
+    Figures.add(
+        name + ", call of " + rows + " rows, p99 microseconds",
+        nanos[nanos.length * 99 / 100] / 1e3);
   }
 
   /** Both plans with the same profile, in one process, by turns. */
@@ -196,7 +198,8 @@ final class GpuFigures {
     NativeObjects.destroy(parser);
     NativeObjects.destroy(network);
     NativeObjects.destroy(builder);
-    return new Plan(new Properties(), memory.data(), memory.size(), () -> NativeObjects.destroy(memory));
+    return new Plan(
+        new Properties(), memory.data(), memory.size(), () -> NativeObjects.destroy(memory));
   }
 
   private static long since(long start) {

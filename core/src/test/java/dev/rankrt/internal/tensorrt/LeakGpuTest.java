@@ -75,8 +75,8 @@ class LeakGpuTest {
       round.run();
     }
     long gpuLost = gpuBefore - cuda.memoryInfo().freeBytes();
-    double residentGrowth = (double) (residentBytes() - residentBefore) / residentBefore;
-    Figures.add("leak of " + rounds + " " + what + ", GPU bytes", gpuLost);
+    double residentGrowth = (double) residentBytes() / (double) residentBefore - 1;
+    Figures.add("leak of " + rounds + " " + what + ", GPU bytes", (double) gpuLost);
     Figures.add("leak of " + rounds + " " + what + ", share of resident memory", residentGrowth);
     assertTrue(gpuLost <= GPU_LIMIT_BYTES, gpuLost + " bytes of GPU memory lost");
     assertTrue(residentGrowth <= RESIDENT_LIMIT, "resident memory grew by " + residentGrowth);

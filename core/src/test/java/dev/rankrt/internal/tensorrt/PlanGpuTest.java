@@ -47,8 +47,7 @@ class PlanGpuTest {
   @BeforeAll
   void buildOnce() throws Exception {
     model =
-        Files.write(
-            folder.resolve("ranker.onnx"), OnnxModels.ranker(OnnxModel.Type.INT64).bytes());
+        Files.write(folder.resolve("ranker.onnx"), OnnxModels.ranker(OnnxModel.Type.INT64).bytes());
     Arrays.fill(DENSE, 0.5f);
     score = scoreOf(model, options().build());
   }
@@ -137,7 +136,8 @@ class PlanGpuTest {
 
   @Test
   void planFile_opensDirectly_withItsPrecisionAndItsAccuracy() throws Exception {
-    try (Engine engine = Engine.open(onlyPlan(), EngineOptions.builder().device(Device.gpu(0)).build());
+    try (Engine engine =
+            Engine.open(onlyPlan(), EngineOptions.builder().device(Device.gpu(0)).build());
         Session session = engine.newSession()) {
       assertEquals(score, session.infer(DENSE, IDS)[0]);
       assertEquals(Precision.FP16, engine.precision());
@@ -158,13 +158,15 @@ class PlanGpuTest {
     }
     assertEquals(
         score,
-        scoreOf(bare, EngineOptions.builder().device(Device.gpu(0)).precision(Precision.FP16).build()),
+        scoreOf(
+            bare, EngineOptions.builder().device(Device.gpu(0)).precision(Precision.FP16).build()),
         1e-6f);
     // What other tools write has no checksum: TensorRT itself has to notice.
     byte[] bytes = Files.readAllBytes(bare);
     for (int length : new int[] {4, 100, bytes.length / 2, bytes.length - 1}) {
       Path cut = Files.write(folder.resolve("cut.plan"), Arrays.copyOf(bytes, length));
-      ModelException refusal = assertThrows(ModelException.class, () -> scoreOf(cut, options().build()));
+      ModelException refusal =
+          assertThrows(ModelException.class, () -> scoreOf(cut, options().build()));
       assertTrue(refusal.getMessage().contains("cut.plan"), refusal.getMessage());
       assertTrue(refusal.getMessage().contains("TensorRT"), refusal.getMessage());
     }
@@ -178,7 +180,9 @@ class PlanGpuTest {
   @Test
   void planForAnotherMachine_isRefusedWithBoth() throws Exception {
     for (String[] change :
-        new String[][] {{Plan.TENSORRT, "8.6.1"}, {Plan.GPU, "NVIDIA L4, compute capability 8.9"}}) {
+        new String[][] {
+          {Plan.TENSORRT, "8.6.1"}, {Plan.GPU, "NVIDIA L4, compute capability 8.9"}
+        }) {
       Path foreign = folder.resolve("foreign.plan");
       try (Plan plan = Plan.read(onlyPlan())) {
         Properties header = new Properties();
