@@ -323,6 +323,7 @@ abstract class PoolContract {
   @Test
   void waiter_forMuch_isNotOvertakenByOnesForLittle() throws Exception {
     Pool<?> pool = pool();
+    pool.acquire(32 * KIB, "left free").close();
     Lease held = pool.acquire(512 * KIB, "a");
     FutureTask<Lease> large = run(() -> pool.acquire(LIMIT, "large", LONG));
     awaitWaiters(pool, 1);
