@@ -29,10 +29,15 @@ final class OnnxRuntimeSession implements BackendSession {
 
   OnnxRuntimeSession(OnnxRuntimeEngine engine) {
     this.engine = engine;
-    int rows = engine.fixedBatch() > 0 ? engine.fixedBatch() : engine.maxBatch();
-    this.bindings = new Binding[rows + 1];
-    this.inputs = engine.inputs().stream().map(spec -> new Slot(spec, rows)).toList();
-    this.outputs = engine.outputs().stream().map(spec -> new Slot(spec, rows)).toList();
+    int modelRows = engine.fixedBatch() > 0 ? engine.fixedBatch() : engine.maxBatch();
+    boolean padded = engine.minBatch() < engine.fixedBatch();
+    this.bindings = new Binding[modelRows + 1];
+    this.inputs =
+        engine.inputs().stream()
+            .map(spec -> new Slot(spec, engine.maxBatch(), modelRows, padded))
+            .toList();
+    this.outputs =
+        engine.outputs().stream().map(spec -> new Slot(spec, modelRows, modelRows, false)).toList();
   }
 
   /** Returns ONNX Runtime's name for a type. */
@@ -61,8 +66,7 @@ final class OnnxRuntimeSession implements BackendSession {
     int runRows = engine.fixedBatch() > 0 ? engine.fixedBatch() : rows;
     try {
       for (Slot input : inputs) {
-        input.clearRows(rows, runRows);
-        input.toModel(runRows);
+        input.toModel(rows, runRows);
       }
       Binding binding = bindings[runRows];
       if (binding == null) {
@@ -95,45 +99,50 @@ final class OnnxRuntimeSession implements BackendSession {
     /** What the API writes or reads: floats, or integers as in the model. */
     final ByteBuffer host;
 
-    /** What ONNX Runtime reads or writes; the same memory but for half floats. */
+    /**
+     * What ONNX Runtime reads or writes. The same memory, but for half floats and for inputs whose
+     * rows are padded: what a caller wrote behind a request's rows may be what makes a run fail,
+     * and is the caller's to keep.
+     */
     final ByteBuffer model;
 
-    Slot(TensorSpec spec, int rows) {
-      long elements = spec.shape().elements(rows);
-      if (elements * spec.type().hostBytes() > Integer.MAX_VALUE) {
+    /** Whether the two are not the same. */
+    private final boolean copied;
+
+    Slot(TensorSpec spec, int rows, int modelRows, boolean padded) {
+      int most = Math.max(rows, modelRows);
+      long bytes = spec.shape().elements(most) * spec.type().hostBytes();
+      if (bytes > Integer.MAX_VALUE) {
         throw new IllegalArgumentException(
             spec
                 + " needs "
-                + elements * spec.type().hostBytes()
+                + bytes
                 + " bytes for "
-                + rows
+                + most
                 + " rows, at most 2 GiB are possible; lower maxBatch");
       }
       this.spec = spec;
-      this.host = OnnxRuntimeEngine.direct(elements * spec.type().hostBytes());
-      this.model = isHalf() ? OnnxRuntimeEngine.direct(elements * Short.BYTES) : host;
+      this.host = OnnxRuntimeEngine.direct(spec.shape().elements(rows) * spec.type().hostBytes());
+      this.copied = padded || isHalf();
+      this.model =
+          copied
+              ? OnnxRuntimeEngine.direct(spec.shape().elements(modelRows) * spec.type().bytes())
+              : host;
     }
 
     private boolean isHalf() {
       return spec.type() == DataType.FLOAT16 || spec.type() == DataType.BFLOAT16;
     }
 
-    /**
-     * Zeroes the rows behind a request's: what an earlier call left there might be what made it
-     * fail.
-     */
-    void clearRows(int from, int to) {
-      if (spec.shape().hasBatch()) {
-        int rowBytes = spec.shape().elementsPerRow() * spec.type().hostBytes();
-        for (int i = from * rowBytes; i < to * rowBytes; i += Integer.BYTES) {
-          host.putInt(i, 0);
-        }
+    /** Hands over a request's rows, and zeros for those that the model wants besides. */
+    void toModel(int rows, int runRows) {
+      if (!copied) {
+        return;
       }
-    }
-
-    void toModel(int rows) {
+      int elements = (int) spec.shape().elements(rows);
+      int bytes = elements * spec.type().bytes();
       if (isHalf()) {
-        for (int i = 0, n = (int) spec.shape().elements(rows); i < n; i++) {
+        for (int i = 0; i < elements; i++) {
           float value = host.getFloat(i * Float.BYTES);
           model.putShort(
               i * Short.BYTES,
@@ -141,6 +150,13 @@ final class OnnxRuntimeSession implements BackendSession {
                   ? Fp16Conversions.floatToFp16(value)
                   : Fp16Conversions.floatToBf16(value));
         }
+      } else {
+        model.put(0, host, 0, bytes);
+      }
+      for (int i = bytes, end = (int) spec.shape().elements(runRows) * spec.type().bytes();
+          i < end;
+          i++) {
+        model.put(i, (byte) 0);
       }
     }
 
