@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -29,13 +30,24 @@ public final class Differences {
 
     String line() {
       return String.format(
-          "%s on %s in %s: %.2e over %d rows", model, device, precision, largest, rows);
+          Locale.ROOT,
+          "%s on %s in %s: %.2e over %d rows",
+          model,
+          device,
+          precision,
+          largest,
+          rows);
     }
 
     String json() {
       return String.format(
+          Locale.ROOT,
           "{\"device\": \"%s\", \"precision\": \"%s\", \"model\": \"%s\", \"rows\": %d, \"largestDifference\": %.3e}",
-          device, precision, model, rows, largest);
+          device,
+          precision,
+          model,
+          rows,
+          largest);
     }
   }
 

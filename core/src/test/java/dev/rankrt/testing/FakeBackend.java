@@ -162,6 +162,7 @@ public final class FakeBackend implements Backend {
 
   private final class FakeSession implements BackendSession {
     private final FakeEngine engine;
+    private final boolean scores = inputs.equals(PAIR) && outputs.equals(SCORE);
     private final List<ByteBuffer> inputMemory;
     private final List<ByteBuffer> outputMemory;
     private final AtomicInteger inside = new AtomicInteger();
@@ -195,7 +196,7 @@ public final class FakeBackend implements Backend {
       try {
         runs.incrementAndGet();
         duringRun.accept(rows);
-        if (outputs.equals(SCORE) && inputs.equals(PAIR)) {
+        if (scores) {
           for (int row = 0; row < rows; row++) {
             float score =
                 inputMemory.get(0).getFloat(row * Float.BYTES)
