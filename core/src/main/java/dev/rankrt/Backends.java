@@ -19,6 +19,8 @@ import org.slf4j.LoggerFactory;
 final class Backends {
   private static final Logger log = LoggerFactory.getLogger(Backends.class);
 
+  private static final String NO_BACKEND = "no backend for it is on the class path";
+
   private final List<Backend> backends;
 
   Backends(List<Backend> backends) {
@@ -47,7 +49,11 @@ final class Backends {
   private Engine openAnywhere(Path model, EngineOptions options) {
     List<String> reasons = new ArrayList<>();
     for (Device device : List.of(Device.gpu(0), Device.cpu())) {
-      for (Backend backend : offering(device)) {
+      List<Backend> offering = offering(device);
+      if (offering.isEmpty()) {
+        reasons.add("not on " + device + ": " + NO_BACKEND);
+      }
+      for (Backend backend : offering) {
         Optional<String> unavailable = backend.unavailable(device);
         if (unavailable.isPresent()) {
           reasons.add(reason(device, backend, unavailable.get()));
@@ -81,9 +87,7 @@ final class Backends {
             + " cannot run on "
             + device
             + ". "
-            + (reasons.isEmpty()
-                ? "No backend for it is on the class path"
-                : String.join("; ", reasons)));
+            + (reasons.isEmpty() ? NO_BACKEND : String.join("; ", reasons)));
   }
 
   private static Engine open(Backend backend, Device device, Path model, EngineOptions options) {

@@ -1,5 +1,7 @@
 package dev.rankrt;
 
+import java.util.Objects;
+
 /**
  * Where a model runs. Immutable.
  *
@@ -26,6 +28,7 @@ public record Device(Type type, int ordinal) {
    * @throws IllegalArgumentException if the ordinal is negative, or not 0 for another kind
    */
   public Device {
+    Objects.requireNonNull(type, "type");
     if (ordinal < 0 || (type != Type.GPU && ordinal != 0)) {
       throw new IllegalArgumentException("no such device: " + type + " " + ordinal);
     }

@@ -1,6 +1,7 @@
 package dev.rankrt;
 
 import dev.rankrt.spi.BackendEngine;
+import dev.rankrt.spi.BackendSession;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -142,14 +143,18 @@ public final class Engine implements AutoCloseable {
       requireOpen();
       openSessions++;
     }
+    BackendSession memory = null;
     boolean success = false;
     try {
-      Session session =
-          new Session(this, sessionNumbers.incrementAndGet(), backend.newSession(), options);
+      memory = backend.newSession();
+      Session session = new Session(this, sessionNumbers.incrementAndGet(), memory, options);
       success = true;
       return session;
     } finally {
       if (!success) {
+        if (memory != null) {
+          memory.close();
+        }
         sessionClosed();
       }
     }
@@ -195,7 +200,12 @@ public final class Engine implements AutoCloseable {
       last = closed && openSessions == 0;
     }
     if (last) {
-      backend.close();
+      try {
+        backend.close();
+      } catch (RuntimeException e) {
+        // Whoever happened to be last may be a call that has its answer: it goes on.
+        log.error("closing {} failed", this, e);
+      }
     }
   }
 

@@ -9,8 +9,9 @@ import java.nio.LongBuffer;
  * One output of a session: where a run leaves its results. One thread at a time, as its session.
  *
  * <p>Values are row-major, {@link Shape#elementsPerRow} of them a row. The next run overwrites
- * them. Arrays that are returned belong to the caller; views are the session's memory, and using
- * one after the session was closed is an error that nothing catches.
+ * them; behind one that failed there are none. Arrays that are returned belong to the caller; views
+ * are the session's memory, and using one after the session was closed is an error that nothing
+ * catches.
  */
 public final class OutputTensor {
   private final Session session;
@@ -80,7 +81,7 @@ public final class OutputTensor {
   /**
    * Copies the last run's results.
    *
-   * @return a new array, empty before the first run
+   * @return a new array, empty before the first run and after one that failed
    * @throws IllegalArgumentException if the output is of integers
    * @throws IllegalStateException if the session is closed or another thread is using it
    */
@@ -98,7 +99,7 @@ public final class OutputTensor {
   /**
    * Copies the last run's results, widened to 64 bits.
    *
-   * @return a new array, empty before the first run
+   * @return a new array, empty before the first run and after one that failed
    * @throws IllegalArgumentException if the output is of floats
    * @throws IllegalStateException if the session is closed or another thread is using it
    */

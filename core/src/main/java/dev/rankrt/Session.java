@@ -280,12 +280,14 @@ public final class Session implements AutoCloseable {
   }
 
   private void execute(int rows) {
+    int results = 0;
     try {
       backend.run(rows);
-      for (OutputTensor output : outputs) {
-        output.show(rows);
-      }
+      results = rows;
     } finally {
+      for (OutputTensor output : outputs) {
+        output.show(results);
+      }
       for (InputTensor input : inputs) {
         input.forget();
       }

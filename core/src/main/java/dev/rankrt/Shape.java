@@ -80,10 +80,14 @@ public final class Shape {
         continue;
       }
       try {
-        dimensions[axis] = Integer.parseUnsignedInt(part);
+        // Without the sign that parseInt would take: -1 is not how a batch is written.
+        dimensions[axis] = part.matches("[0-9]+") ? Integer.parseInt(part) : 0;
       } catch (NumberFormatException e) {
+        dimensions[axis] = 0;
+      }
+      if (dimensions[axis] == 0) {
         throw new IllegalArgumentException(
-            "not a shape: '" + text + "': '" + part + "' is no dimension", e);
+            "not a shape: '" + text + "': '" + part + "' is no dimension");
       }
     }
     return new Shape(dimensions);

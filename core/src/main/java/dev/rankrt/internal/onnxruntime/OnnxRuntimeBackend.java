@@ -27,7 +27,8 @@ public final class OnnxRuntimeBackend implements Backend {
   @Override
   public Optional<String> unavailable(Device device) {
     try {
-      Class.forName(PROBE, true, OnnxRuntimeBackend.class.getClassLoader());
+      // Not initialized here: that loads the native library, and may fail in ways of its own.
+      Class.forName(PROBE, false, OnnxRuntimeBackend.class.getClassLoader());
       return OnnxRuntimeEngine.unavailable();
     } catch (ClassNotFoundException e) {
       return Optional.of(

@@ -33,8 +33,10 @@ final class OnnxRuntimeSession implements BackendSession {
     int modelRows = engine.fixedBatch() > 0 ? engine.fixedBatch() : engine.maxBatch();
     boolean padded = engine.minBatch() < engine.fixedBatch();
     this.bindings = new Binding[modelRows + 1];
-    this.inputs = engine.inputs().stream().map(spec -> allocate(spec, modelRows, padded)).toList();
-    this.outputs = engine.outputs().stream().map(spec -> allocate(spec, modelRows, false)).toList();
+    this.inputs = engine.inputs().stream()
+            .map(spec -> allocate(spec, modelRows, engine.maxBatch(), padded))
+            .toList();
+    this.outputs = engine.outputs().stream().map(spec -> allocate(spec, modelRows, modelRows, false)).toList();
   }
 
   /** Returns ONNX Runtime's name for a type. */
@@ -89,9 +91,10 @@ final class OnnxRuntimeSession implements BackendSession {
     }
   }
 
-  private static HostTensor allocate(TensorSpec spec, int rows, boolean apart) {
+  private static HostTensor allocate(
+      TensorSpec spec, int modelRows, int rows, boolean apart) {
     return new HostTensor(
-        spec, OnnxRuntimeEngine.direct(HostTensor.modelBytes(spec, rows)), rows, apart);
+        spec, OnnxRuntimeEngine.direct(HostTensor.modelBytes(spec, modelRows)), rows, apart);
   }
 
   private static OnnxTensor tensor(HostTensor memory, int rows) throws OrtException {

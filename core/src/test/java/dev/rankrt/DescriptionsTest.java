@@ -1,0 +1,129 @@
+package dev.rankrt;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.rankrt.EngineOptions.IdRange;
+import java.util.Optional;
+import java.util.Set;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What describes engines: devices, options, tensors, types. */
+class DescriptionsTest {
+  @Property
+  void device_withANegativeOrdinal_isRefused(
+      @ForAll @IntRange(min = Integer.MIN_VALUE, max = -1) int ordinal) {
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> Device.gpu(ordinal)).getMessage();
+    assertEquals("no such device: GPU " + ordinal, message);
+  }
+
+  @Test
+  void device_hasAShortName() {
+    assertEquals("auto", Device.auto().toString());
+    assertEquals("gpu:3", Device.gpu(3).toString());
+    assertEquals("cpu", Device.cpu().toString());
+    assertEquals(Device.gpu(3), new Device(Device.Type.GPU, 3));
+  }
+
+  @Test
+  void device_thatCannotBe_isRefused() {
+    assertThrows(IllegalArgumentException.class, () -> new Device(Device.Type.CPU, 1));
+    assertThrows(IllegalArgumentException.class, () -> new Device(Device.Type.AUTO, 1));
+    assertThrows(NullPointerException.class, () -> new Device(null, 0));
+  }
+
+  @Test
+  void options_leftAlone_areTheDefaults() {
+    EngineOptions options = EngineOptions.builder().build();
+    assertEquals(Device.auto(), options.device());
+    assertEquals(Precision.FP32, options.precision());
+    assertEquals(1024, options.maxBatch());
+    assertTrue(options.padding());
+    assertEquals(Runtime.getRuntime().availableProcessors(), options.cpuThreads());
+    assertEquals(Optional.empty(), options.idRange("ids"));
+    assertEquals(EngineOptions.defaults().toString(), options.toString());
+    assertSame(EngineOptions.defaults(), EngineOptions.defaults());
+  }
+
+  @Test
+  void options_set_areKeptWhateverTheBuilderDoesNext() {
+    EngineOptions.Builder builder =
+        EngineOptions.builder()
+            .device(Device.gpu(1))
+            .precision(Precision.BF16)
+            .maxBatch(7)
+            .padding(false)
+            .cpuThreads(2)
+            .idRange("ids", 1, 9);
+    EngineOptions options = builder.build();
+    builder.maxBatch(8).idRange("ids", 0, 0).idRange("item", 0, 0);
+    assertEquals(
+        "EngineOptions[device=gpu:1, precision=BF16, maxBatch=7, padding=false, cpuThreads=2, idRanges={ids=1 to 9}]",
+        options.toString());
+    assertEquals(Optional.of(new IdRange(1, 9)), options.idRange("ids"));
+    assertEquals(Set.of("ids"), options.idRanges().keySet());
+    assertThrows(UnsupportedOperationException.class, () -> options.idRanges().clear());
+  }
+
+  @Property
+  void options_belowOne_areRefusedByName(
+      @ForAll @IntRange(min = Integer.MIN_VALUE, max = 0) int value) {
+    EngineOptions.Builder builder = EngineOptions.builder();
+    assertEquals(
+        "maxBatch must be at least 1: " + value,
+        assertThrows(IllegalArgumentException.class, () -> builder.maxBatch(value)).getMessage());
+    assertEquals(
+        "cpuThreads must be at least 1: " + value,
+        assertThrows(IllegalArgumentException.class, () -> builder.cpuThreads(value)).getMessage());
+  }
+
+  @Test
+  void options_ofNull_areRefusedByName() {
+    EngineOptions.Builder builder = EngineOptions.builder();
+    assertEquals(
+        "device",
+        assertThrows(NullPointerException.class, () -> builder.device(null)).getMessage());
+    assertEquals(
+        "precision",
+        assertThrows(NullPointerException.class, () -> builder.precision(null)).getMessage());
+    assertEquals(
+        "input",
+        assertThrows(NullPointerException.class, () -> builder.idRange(null, 0, 1)).getMessage());
+  }
+
+  @Property
+  void idRange_isRefusedWhereItIsEmpty(@ForAll long min, @ForAll long max) {
+    if (min > max) {
+      assertEquals(
+          "empty id range: " + min + " to " + max,
+          assertThrows(IllegalArgumentException.class, () -> new IdRange(min, max)).getMessage());
+    } else {
+      assertEquals(min + " to " + max, new IdRange(min, max).toString());
+    }
+  }
+
+  @Test
+  void tensor_tellsNameTypeAndShape() {
+    TensorSpec spec = new TensorSpec("ids", DataType.INT64, Shape.of(Shape.BATCH, 32));
+    assertEquals("'ids' INT64[batch, 32]", spec.toString());
+    assertThrows(
+        NullPointerException.class, () -> new TensorSpec(null, DataType.INT32, Shape.of()));
+    assertThrows(NullPointerException.class, () -> new TensorSpec("x", null, Shape.of()));
+    assertThrows(NullPointerException.class, () -> new TensorSpec("x", DataType.INT32, null));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void type_ofFloats_isAFloatOnTheHost(DataType type) {
+    assertEquals(type.name().contains("FLOAT"), type.isFloat());
+    assertEquals(type.isFloat() ? Float.BYTES : type.bytes(), type.hostBytes());
+  }
+}
