@@ -177,6 +177,11 @@ public final class Engine implements AutoCloseable {
     }
   }
 
+  /** Tells whether the model, rather than the options, limits how many rows a call may have. */
+  boolean batchIsTheModels() {
+    return maxBatch() < options.maxBatch();
+  }
+
   void requireOpen() {
     if (closed) {
       throw new IllegalStateException(this + " is closed");

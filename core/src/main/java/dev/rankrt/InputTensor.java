@@ -243,10 +243,6 @@ public final class InputTensor {
 
   /** Returns how many rows a number of values makes, after checking that a run could take them. */
   int rowsOf(int values) {
-    if (values == 0) {
-      throw new IllegalArgumentException(
-          "input " + spec + ": no rows given; " + session.rowsWanted());
-    }
     if (values % width != 0) {
       throw new IllegalArgumentException(
           "input "
@@ -261,7 +257,9 @@ public final class InputTensor {
 
   int requireRows(int rows) {
     if (spec.shape().hasBatch()) {
-      session.requireRows(rows);
+      if (!session.takes(rows)) {
+        throw new IllegalArgumentException("input " + spec + ": " + session.rowsRefused(rows));
+      }
     } else if (rows != 1) {
       throw new IllegalArgumentException(
           "input "
@@ -340,7 +338,7 @@ public final class InputTensor {
       throw new IllegalArgumentException(
           "input " + spec + ": " + givenRows + " rows given for a run of " + rows);
     }
-    if (givenRows == NOTHING && declaredRange) {
+    if (viewed && declaredRange) {
       for (int i = 0, n = wanted * width; i < n; i++) {
         requireId(intMemory != null ? intMemory.get(i) : longMemory.get(i), i);
       }

@@ -211,7 +211,9 @@ public final class Session implements AutoCloseable {
   public void run(int rows) {
     enter();
     try {
-      requireRows(rows);
+      if (!takes(rows)) {
+        throw new IllegalArgumentException(rowsRefused(rows));
+      }
       for (InputTensor input : inputs) {
         input.requireGiven(rows);
       }
@@ -290,22 +292,26 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  void requireRows(int rows) {
-    if (rows < minBatch || rows > maxBatch) {
-      String problem = rows == 0 ? "no rows given" : rows + " rows given";
-      throw new IllegalArgumentException(problem + "; " + rowsWanted());
-    }
+  boolean takes(int rows) {
+    return rows >= minBatch && rows <= maxBatch;
   }
 
-  String rowsWanted() {
-    String model = engine + " takes ";
-    return minBatch == maxBatch && minBatch > 1
-        ? model + "exactly " + maxBatch + " rows a call, the batch that it was exported with"
-        : model
-            + minBatch
-            + " to "
+  /** Says why a number of rows was refused. */
+  String rowsRefused(int rows) {
+    String given = (rows == 0 ? "no" : Integer.toString(rows)) + " rows given; " + engine;
+    if (minBatch == maxBatch && minBatch > 1) {
+      return given
+          + " takes exactly "
+          + maxBatch
+          + " rows a call, the batch that it was exported with";
+    }
+    given += " takes " + minBatch + " to " + maxBatch + " rows a call";
+    return engine.batchIsTheModels()
+        ? given
+            + ", "
             + maxBatch
-            + " rows a call; split larger requests or raise maxBatch";
+            + " being the batch that it was exported with; split larger requests"
+        : given + "; split larger requests or raise maxBatch";
   }
 
   /**

@@ -53,6 +53,11 @@ public record Signature(List<TensorSpec> inputs, List<TensorSpec> outputs, int f
         fixedBatch);
   }
 
+  /** Checks inputs alone, before a backend asks for memory for them. */
+  public static void requireServable(Path model, List<Declared> inputs) {
+    of(model, inputs, inputs);
+  }
+
   private static int fixedBatch(Path model, List<Declared> inputs) {
     long batch =
         inputs.stream()

@@ -86,6 +86,7 @@ final class OnnxRuntimeEngine implements BackendEngine {
   private static Signature signature(Path file, OrtSession model) throws OrtException {
     List<Declared> inputs = declared(file, model.getInputInfo().values());
     List<Declared> outputs = declared(file, model.getOutputInfo().values());
+    Signature.requireServable(file, inputs);
     return Signature.of(file, inputs, measured(model, inputs, outputs));
   }
 
@@ -118,13 +119,41 @@ final class OnnxRuntimeEngine implements BackendEngine {
   }
 
   /**
-   * Replaces outputs' declared dimensions, which exporters often leave out, by those that a run of
-   * zeros gives. Also pays for the model's first run, so that no caller does.
+   * Replaces outputs' declared dimensions, which exporters often leave out, by those that runs of
+   * zeros give. Also pays for the model's first run, so that no caller does.
    */
   private static List<Declared> measured(
       OrtSession model, List<Declared> inputs, List<Declared> outputs) {
     boolean free = inputs.stream().anyMatch(Declared::beginsFree);
-    long rows = 2; // tells a batch from a dimension of 1
+    try {
+      List<long[]> some = shapes(model, inputs, outputs, 2);
+      // Two numbers of rows tell a batch from a dimension that happens to be as large.
+      List<long[]> more = free ? shapes(model, inputs, outputs, 3) : some;
+      List<Declared> measured = new ArrayList<>();
+      for (int i = 0; i < outputs.size(); i++) {
+        long[] dimensions = some.get(i).clone();
+        for (int axis = 0; axis < dimensions.length; axis++) {
+          long other = more.get(i)[axis];
+          if (free && axis == 0 && dimensions[axis] == 2 && other == 3) {
+            dimensions[axis] = Shape.BATCH;
+          } else if (dimensions[axis] != other) {
+            dimensions[axis] = 0; // a size that is none
+          }
+        }
+        Declared output = outputs.get(i);
+        measured.add(new Declared(output.name(), output.type(), boxed(dimensions)));
+      }
+      return measured;
+    } catch (OrtException | ArithmeticException e) {
+      log.debug("a run of zeros failed; going by what the model declares", e);
+      return outputs;
+    }
+  }
+
+  /** Returns the outputs' shapes after a run of zeros. */
+  private static List<long[]> shapes(
+      OrtSession model, List<Declared> inputs, List<Declared> outputs, long rows)
+      throws OrtException {
     Map<String, OnnxTensor> zeros = new LinkedHashMap<>();
     try {
       for (Declared input : inputs) {
@@ -134,25 +163,17 @@ final class OnnxRuntimeEngine implements BackendEngine {
             input.name(),
             OnnxTensor.createTensor(
                 OrtEnvironment.getEnvironment(),
-                direct(elements * input.type().bytes()),
+                direct(Math.multiplyExact(elements, input.type().bytes())),
                 dimensions,
                 OnnxRuntimeSession.typeOf(input.type())));
       }
       try (OrtSession.Result results = model.run(zeros)) {
-        List<Declared> measured = new ArrayList<>();
+        List<long[]> shapes = new ArrayList<>();
         for (Declared output : outputs) {
-          TensorInfo info = (TensorInfo) results.get(output.name()).orElseThrow().getInfo();
-          long[] dimensions = info.getShape().clone();
-          if (free && dimensions.length > 0 && dimensions[0] == rows) {
-            dimensions[0] = Shape.BATCH;
-          }
-          measured.add(new Declared(output.name(), output.type(), boxed(dimensions)));
+          shapes.add(((TensorInfo) results.get(output.name()).orElseThrow().getInfo()).getShape());
         }
-        return measured;
+        return shapes;
       }
-    } catch (OrtException e) {
-      log.debug("a run of zeros failed; going by what the model declares", e);
-      return outputs;
     } finally {
       zeros.values().forEach(OnnxTensor::close);
     }

@@ -30,10 +30,11 @@ final class OnnxRuntimeSession implements BackendSession {
 
   OnnxRuntimeSession(OnnxRuntimeEngine engine) {
     this.engine = engine;
-    int rows = engine.fixedBatch() > 0 ? engine.fixedBatch() : engine.maxBatch();
-    this.bindings = new Binding[rows + 1];
-    this.inputs = engine.inputs().stream().map(spec -> allocate(spec, rows)).toList();
-    this.outputs = engine.outputs().stream().map(spec -> allocate(spec, rows)).toList();
+    int modelRows = engine.fixedBatch() > 0 ? engine.fixedBatch() : engine.maxBatch();
+    boolean padded = engine.minBatch() < engine.fixedBatch();
+    this.bindings = new Binding[modelRows + 1];
+    this.inputs = engine.inputs().stream().map(spec -> allocate(spec, modelRows, padded)).toList();
+    this.outputs = engine.outputs().stream().map(spec -> allocate(spec, modelRows, false)).toList();
   }
 
   /** Returns ONNX Runtime's name for a type. */
@@ -62,8 +63,7 @@ final class OnnxRuntimeSession implements BackendSession {
     int runRows = engine.fixedBatch() > 0 ? engine.fixedBatch() : rows;
     try {
       for (HostTensor input : inputs) {
-        input.clearRows(rows, runRows);
-        input.toModel(runRows);
+        input.toModel(rows, runRows);
       }
       Binding binding = bindings[runRows];
       if (binding == null) {
@@ -89,8 +89,9 @@ final class OnnxRuntimeSession implements BackendSession {
     }
   }
 
-  private static HostTensor allocate(TensorSpec spec, int rows) {
-    return new HostTensor(spec, OnnxRuntimeEngine.direct(HostTensor.modelBytes(spec, rows)));
+  private static HostTensor allocate(TensorSpec spec, int rows, boolean apart) {
+    return new HostTensor(
+        spec, OnnxRuntimeEngine.direct(HostTensor.modelBytes(spec, rows)), rows, apart);
   }
 
   private static OnnxTensor tensor(HostTensor memory, int rows) throws OrtException {

@@ -137,7 +137,10 @@ final class TensorRtSession implements BackendSession {
     long offset = start;
     for (TensorSpec spec : specs) {
       int bytes = HostTensor.modelBytes(spec, rows);
-      slots.add(new Slot(new HostTensor(spec, cuda.view(host.address() + offset, bytes)), offset));
+      slots.add(
+          new Slot(
+              new HostTensor(spec, cuda.view(host.address() + offset, bytes), rows, false),
+              offset));
       offset += aligned(bytes);
     }
     return offset;
@@ -247,7 +250,7 @@ final class TensorRtSession implements BackendSession {
   public void run(int rows) {
     cuda.setDevice(engine.ordinal());
     for (Slot input : inputs) {
-      input.memory().toModel(rows);
+      input.memory().toModel(rows, rows);
     }
     int bucket = bucketFor(rows);
     if (unpadded != null && bucketSizes[bucket] != rows) {

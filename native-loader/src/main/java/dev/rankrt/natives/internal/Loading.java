@@ -8,10 +8,12 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -101,7 +103,11 @@ final class Loading {
               + (version.isEmpty() ? "" : ":" + version)
               + " with the classifier "
               + platform.classifier
-              + ", or stop excluding it");
+              + ", or stop excluding it; on the module path also --add-modules"
+              + " org.bytedeco."
+              + artifact
+              + "."
+              + platform.classifier.replace('-', '.'));
     }
   }
 
@@ -286,7 +292,7 @@ final class Loading {
       bind(Machine.Jni.PLUGINS, presets.tensorRtArtifact(), file);
       files.put(presets.library("nvinfer_plugin"), file);
       return true;
-    } catch (UnsatisfiedLinkError | IOException | NativeLoadException e) {
+    } catch (LinkageError | IOException | NativeLoadException e) {
       LOG.warn("TensorRT's plugins are here but do not load, plans that need them will fail", e);
       return false;
     }
@@ -300,28 +306,41 @@ final class Loading {
     if (parserLoaded) {
       return;
     }
+    String here = "found TensorRT " + tensorRtVersion + " (" + tensorRt.file() + "), wanted ";
     Path parser;
     try {
       parser = openSibling("nvonnxparser");
-      offerResources();
     } catch (UnsatisfiedLinkError | IOException e) {
       throw new NativeLoadException(
-          "ONNX files cannot be built here: found TensorRT "
-              + tensorRtVersion
-              + " ("
-              + tensorRt.file()
-              + "), wanted "
+          "ONNX files cannot be built here: "
+              + here
               + presets.library("nvonnxparser")
               + " from the same installation: "
-              + (e instanceof UnsatisfiedLinkError link ? Search.reason(link) : e.getMessage())
+              + reason(e)
               + "; install it (libnvonnxparsers"
               + presets.tensorRt().major()
               + " on Debian), or load a plan that was built elsewhere",
           e);
     }
+    try {
+      offerResources();
+    } catch (UnsatisfiedLinkError | IOException e) {
+      throw new NativeLoadException(
+          "plans cannot be built here: "
+              + here
+              + "its builder resource beside it: "
+              + reason(e)
+              + "; it takes up to 2 GB of disk: make room, or name another folder with"
+              + " -Ddev.rankrt.natives.cacheFolder",
+          e);
+    }
     bind(Machine.Jni.PARSER, presets.tensorRtArtifact(), parser);
     files.put(presets.library("nvonnxparser"), parser);
     parserLoaded = true;
+  }
+
+  private static String reason(Throwable e) {
+    return e instanceof UnsatisfiedLinkError link ? Search.reason(link) : e.getMessage();
   }
 
   /** Returns whether the place that gave {@code libnvinfer} has another library. */
@@ -376,18 +395,25 @@ final class Loading {
   private void bind(Machine.Jni library, String version, Path user) {
     try {
       machine.bind(library, platform);
-    } catch (UnsatisfiedLinkError | NoClassDefFoundError | IOException e) {
+    } catch (LinkageError | IOException e) {
       throw unbound(library.artifact, version, user, e);
     }
   }
 
   private NativeLoadException unbound(String artifact, String version, Path user, Throwable e) {
-    String reason = String.valueOf(e.getMessage());
-    String fix =
-        reason.contains("already loaded in another classloader")
-            ? "another class loader of this process uses the bindings: put their jars where both"
-                + " find them, such as the application server's shared folder"
-            : "use jars of one version, unpacked or repackaged without loss";
+    String reason = reasons(e);
+    String fix;
+    if (reason.contains("already loaded in another classloader")) {
+      fix =
+          "another class loader of this process uses the bindings: put their jars where both find"
+              + " them, such as the application server's shared folder";
+    } else if (reason.contains("create the cache") || reason.contains(Search.NOT_EXECUTABLE)) {
+      fix =
+          "point -Dorg.bytedeco.javacpp.cachedir to a folder that can be written and is not mounted"
+              + " noexec";
+    } else {
+      fix = "use jars of one version, unpacked or repackaged without loss";
+    }
     return new NativeLoadException(
         "the bindings do not load: found org.bytedeco:"
             + artifact
@@ -400,6 +426,15 @@ final class Loading {
             + "; "
             + fix,
         e);
+  }
+
+  /** JavaCPP throws its last attempt, with those before it as causes: all may matter. */
+  private static String reasons(Throwable e) {
+    Set<String> reasons = new LinkedHashSet<>();
+    for (Throwable each = e; each != null; each = each.getCause()) {
+      reasons.add(String.valueOf(each.getMessage()));
+    }
+    return String.join("; ", reasons);
   }
 
   /**
@@ -460,11 +495,6 @@ final class Loading {
       }
     }
     return folders;
-  }
-
-  /** Returns the file behind each library's name, as far as loaded. */
-  Map<String, Path> files() {
-    return Map.copyOf(files);
   }
 
   private static String orNone(String found) {

@@ -1,5 +1,6 @@
 package dev.rankrt.natives.internal;
 
+import dev.rankrt.natives.NativeLoadException;
 import java.io.IOException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -58,8 +59,14 @@ record Presets(int cudaMajor, Version tensorRt, String cudaArtifact, String tens
     }
     Matcher matcher = pattern.matcher(names);
     if (!matcher.find()) {
-      throw new IllegalStateException(
-          presets.getName() + " names no " + pattern + " among its libraries: " + names);
+      throw new NativeLoadException(
+          "unknown bindings: found "
+              + presets.getName()
+              + " with the libraries "
+              + names
+              + ", wanted one of them to match "
+              + pattern
+              + "; use a release of org.bytedeco:cuda and tensorrt that RankRT names");
     }
     return matcher;
   }

@@ -3,6 +3,7 @@ package dev.rankrt.natives.internal;
 import static org.bytedeco.cuda.global.cudart.cudaDriverGetVersion;
 import static org.bytedeco.cuda.global.cudart.cudaRuntimeGetVersion;
 
+import dev.rankrt.natives.NativeLoadException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.MalformedURLException;
@@ -10,6 +11,7 @@ import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -92,21 +94,32 @@ final class RealMachine implements Machine {
             "",
             List.of(name),
             folder.map(path -> path.toAbsolutePath().toString()).orElse(""));
+    Path file = write(shim);
     try {
-      Path file = Files.createTempFile("rankrt", ".so");
-      try {
-        Files.write(file, shim);
-        System.load(file.toString());
-      } finally {
-        // The linker has mapped it; the name is not needed again.
-        Files.delete(file);
-      }
-    } catch (IOException e) {
-      UnsatisfiedLinkError error = new UnsatisfiedLinkError("cannot write to java.io.tmpdir: " + e);
-      error.initCause(e);
-      throw error;
+      System.load(file.toString());
+    } finally {
+      // The linker has mapped it; the name is not needed again.
+      file.toFile().delete();
     }
     return mappedAs(name).orElseGet(() -> Path.of(name));
+  }
+
+  /** Writes a shim, which is not executable, to the first folder that takes it. */
+  private static Path write(byte[] shim) {
+    List<String> reasons = new ArrayList<>();
+    for (String folder :
+        List.of(
+            System.getProperty("java.io.tmpdir"), "/dev/shm", System.getProperty("user.home"))) {
+      try {
+        return Files.write(Files.createTempFile(Path.of(folder), "rankrt", ".so"), shim);
+      } catch (IOException e) {
+        reasons.add(e.toString());
+      }
+    }
+    throw new NativeLoadException(
+        "no folder for temporary files: found "
+            + String.join(", ", reasons)
+            + ", wanted one that a kilobyte can be written to; set -Djava.io.tmpdir");
   }
 
   /**

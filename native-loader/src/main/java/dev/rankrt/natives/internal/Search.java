@@ -28,6 +28,9 @@ final class Search {
           Path.of("/usr/lib"),
           Path.of("/usr/local/lib"));
 
+  /** What the linker says of a library in a folder that is mounted noexec. */
+  static final String NOT_EXECUTABLE = "failed to map segment";
+
   /** How far from the wanted major version to look for what is there instead. */
   private static final int MAJORS_AROUND = 3;
 
@@ -166,9 +169,11 @@ final class Search {
   static String reason(UnsatisfiedLinkError e) {
     String message = String.valueOf(e.getMessage());
     int shim = message.indexOf(".so: ");
-    return shim >= 0 && message.startsWith("/") && message.contains("rankrt")
-        ? message.substring(shim + ".so: ".length())
-        : message;
+    String reason =
+        shim >= 0 && message.startsWith("/") && message.contains("rankrt")
+            ? message.substring(shim + ".so: ".length())
+            : message;
+    return reason.contains(NOT_EXECUTABLE) ? reason + " (is the folder mounted noexec?)" : reason;
   }
 
   private List<Path> linkerFolders() {

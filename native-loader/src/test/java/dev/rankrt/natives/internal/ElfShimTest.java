@@ -70,5 +70,10 @@ class ElfShimTest {
             () -> machine.open("librankrt_none.so.1", Optional.of(folder)));
     String reason = Search.reason(error);
     assertTrue(reason.startsWith("librankrt_none.so.1: "), reason);
+    assertEquals(
+        "libx.so.1: failed to map segment from shared object (is the folder mounted noexec?)",
+        Search.reason(
+            new UnsatisfiedLinkError(
+                "/tmp/rankrt7.so: libx.so.1: failed to map segment from shared object")));
   }
 }

@@ -31,6 +31,7 @@ final class FakeMachine implements Machine {
   int runtimeVersion = 12060;
   int tensorRtVersion = 100600;
   String cacheRefuses = "";
+  String cacheRefusesOnly = "";
   final Map<Jni, String> bindRefuses = new HashMap<>();
 
   FakeMachine() {
@@ -84,7 +85,7 @@ final class FakeMachine implements Machine {
 
   @Override
   public Path extract(String resource, Optional<Path> cacheFolder) throws IOException {
-    if (!cacheRefuses.isEmpty()) {
+    if (!cacheRefuses.isEmpty() && resource.contains(cacheRefusesOnly)) {
       throw new IOException(cacheRefuses);
     }
     if (!resources.contains(resource)) {

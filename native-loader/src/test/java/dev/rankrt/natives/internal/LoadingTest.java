@@ -210,6 +210,8 @@ class LoadingTest {
     machine.bindRefuses.put(
         Machine.Jni.TENSORRT, "Native Library x already loaded in another classloader");
     assertRefused("another class loader of this process");
+    machine.bindRefuses.put(Machine.Jni.TENSORRT, "failed to map segment from shared object");
+    assertRefused("failed to map segment", "cachedir", "noexec");
   }
 
   @Test
@@ -315,6 +317,28 @@ class LoadingTest {
     assertFalse(loading.load().parserFound());
     NativeLoadException failure = assertThrows(NativeLoadException.class, loading::loadForBuilding);
     assertSays(failure, "libnvonnxparser.so.10", "same installation", "libnvonnxparsers10");
+  }
+
+  @Test
+  void building_withoutRoomForTheResource_saysSo() {
+    remove(machine.files, "libnvinfer.so.10");
+    for (String name :
+        List.of(
+            "libnvinfer.so.10", "libnvonnxparser.so.10", "libnvinfer_builder_resource.so.10.6.0")) {
+      machine.resources.add(REDIST + name);
+    }
+    machine.cacheRefuses = "No space left on device";
+    machine.cacheRefusesOnly = "builder_resource";
+    Loading loading = loading();
+    loading.load();
+    assertSays(
+        assertThrows(NativeLoadException.class, loading::loadForBuilding),
+        "builder resource",
+        "No space left on device",
+        "cacheFolder");
+    machine.cacheRefuses = "";
+    loading.loadForBuilding();
+    assertTrue(machine.bound.contains(Machine.Jni.PARSER), "room was made: tried again");
   }
 
   private NativeLoadException noBuilder(String... log) {

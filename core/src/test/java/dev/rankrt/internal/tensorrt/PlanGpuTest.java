@@ -1,0 +1,221 @@
+package dev.rankrt.internal.tensorrt;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.rankrt.AccuracyReport;
+import dev.rankrt.Device;
+import dev.rankrt.Engine;
+import dev.rankrt.EngineOptions;
+import dev.rankrt.ModelException;
+import dev.rankrt.Precision;
+import dev.rankrt.Session;
+import dev.rankrt.testing.OnnxModel;
+import dev.rankrt.testing.OnnxModels;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Properties;
+import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.bytedeco.javacpp.BytePointer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Plans on a GPU: kept, loaded, refused. */
+@Tag("gpu")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class PlanGpuTest {
+  private static final float[] DENSE = new float[OnnxModels.DENSE];
+  private static final int[] IDS = new int[OnnxModels.IDS];
+
+  @TempDir Path folder;
+  private Path model;
+  private float score;
+
+  @BeforeAll
+  void buildOnce() throws Exception {
+    model =
+        Files.write(
+            folder.resolve("ranker.onnx"), OnnxModels.ranker(OnnxModel.Type.INT64).bytes());
+    Arrays.fill(DENSE, 0.5f);
+    score = scoreOf(model, options().build());
+  }
+
+  @AfterAll
+  void filesAreGone() throws Exception {
+    try (var left = Files.list(plans())) {
+      assertTrue(left.noneMatch(file -> file.toString().endsWith(".tmp")));
+    }
+  }
+
+  private Path plans() {
+    return folder.resolve("plans");
+  }
+
+  private EngineOptions.Builder options() {
+    return EngineOptions.builder()
+        .device(Device.gpu(0))
+        .precision(Precision.FP16)
+        .maxBatch(64)
+        .planCache(plans());
+  }
+
+  private static float scoreOf(Path file, EngineOptions options) {
+    try (Engine engine = Engine.open(file, options);
+        Session session = engine.newSession()) {
+      return session.infer(DENSE, IDS)[0];
+    }
+  }
+
+  private Path onlyPlan() throws Exception {
+    try (var files = Files.list(plans())) {
+      return files.filter(file -> file.toString().endsWith(".plan")).findFirst().orElseThrow();
+    }
+  }
+
+  @Test
+  void cachedPlan_openedAgain_isNotBuiltAgain() {
+    List<String> steps = new CopyOnWriteArrayList<>();
+    assertEquals(score, scoreOf(model, options().buildListener(steps::add).build()));
+    assertEquals(List.of(), steps);
+  }
+
+  @Test
+  void otherOptions_buildTheirOwnPlan() {
+    List<String> steps = new CopyOnWriteArrayList<>();
+    scoreOf(model, options().maxBatch(32).buildListener(steps::add).build());
+    assertTrue(steps.size() > 3, steps.toString());
+  }
+
+  @Test
+  void oneModel_openedByFourThreadsAtOnce_isBuiltOnce() throws Exception {
+    List<String> steps = new CopyOnWriteArrayList<>();
+    EngineOptions options =
+        options().planCache(folder.resolve("together")).buildListener(steps::add).build();
+    ExecutorService threads = Executors.newFixedThreadPool(4);
+    try {
+      List<Future<Float>> scores = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        scores.add(threads.submit(() -> scoreOf(model, options)));
+      }
+      for (Future<Float> one : scores) {
+        assertEquals(score, one.get(), 1e-6f);
+      }
+    } finally {
+      threads.shutdown();
+    }
+    assertEquals(1, steps.stream().filter(step -> step.startsWith("creating")).count());
+  }
+
+  @Test
+  void damagedEntry_isBuiltAgain() throws Exception {
+    Path cache = folder.resolve("damaged");
+    EngineOptions options = options().planCache(cache).build();
+    float first = scoreOf(model, options);
+    Path entry;
+    try (var files = Files.list(cache)) {
+      entry = files.filter(file -> file.toString().endsWith(".plan")).findFirst().orElseThrow();
+    }
+    byte[] bytes = Files.readAllBytes(entry);
+    bytes[bytes.length / 2] ^= 1;
+    Files.write(entry, bytes);
+    assertEquals(first, scoreOf(model, options), 1e-6f);
+    assertEquals(first, scoreOf(model, options), 1e-6f);
+  }
+
+  @Test
+  void planFile_opensDirectly_withItsPrecisionAndItsAccuracy() throws Exception {
+    try (Engine engine = Engine.open(onlyPlan(), EngineOptions.builder().device(Device.gpu(0)).build());
+        Session session = engine.newSession()) {
+      assertEquals(score, session.infer(DENSE, IDS)[0]);
+      assertEquals(Precision.FP16, engine.precision());
+      assertEquals(64, engine.maxBatch());
+      AccuracyReport report = engine.accuracy().orElseThrow();
+      assertTrue(report.maxDifference() < 5e-3, report.toString());
+      assertTrue(report.rows() == 64, report.toString());
+    }
+  }
+
+  @Test
+  void planWithoutOurHeader_asOtherToolsWriteIt_opens() throws Exception {
+    Path bare = folder.resolve("bare.plan");
+    try (Plan plan = Plan.read(onlyPlan())) {
+      byte[] bytes = new byte[(int) plan.size()];
+      new BytePointer(plan.data()).get(bytes);
+      Files.write(bare, bytes);
+    }
+    assertEquals(
+        score,
+        scoreOf(bare, EngineOptions.builder().device(Device.gpu(0)).precision(Precision.FP16).build()),
+        1e-6f);
+    // What other tools write has no checksum: TensorRT itself has to notice.
+    byte[] bytes = Files.readAllBytes(bare);
+    for (int length : new int[] {4, 100, bytes.length / 2, bytes.length - 1}) {
+      Path cut = Files.write(folder.resolve("cut.plan"), Arrays.copyOf(bytes, length));
+      ModelException refusal = assertThrows(ModelException.class, () -> scoreOf(cut, options().build()));
+      assertTrue(refusal.getMessage().contains("cut.plan"), refusal.getMessage());
+      assertTrue(refusal.getMessage().contains("TensorRT"), refusal.getMessage());
+    }
+    byte[] noise = new byte[bytes.length];
+    new Random(3).nextBytes(noise);
+    System.arraycopy(bytes, 0, noise, 0, 4);
+    Path random = Files.write(folder.resolve("noise.plan"), noise);
+    assertThrows(ModelException.class, () -> scoreOf(random, options().build()));
+  }
+
+  @Test
+  void planForAnotherMachine_isRefusedWithBoth() throws Exception {
+    for (String[] change :
+        new String[][] {{Plan.TENSORRT, "8.6.1"}, {Plan.GPU, "NVIDIA L4, compute capability 8.9"}}) {
+      Path foreign = folder.resolve("foreign.plan");
+      try (Plan plan = Plan.read(onlyPlan())) {
+        Properties header = new Properties();
+        header.putAll(plan.header());
+        header.setProperty(change[0], change[1]);
+        new Plan(header, plan.data(), plan.size(), () -> {}).write(foreign);
+      }
+      ModelException refusal =
+          assertThrows(ModelException.class, () -> scoreOf(foreign, options().build()));
+      assertTrue(refusal.getMessage().contains(change[1]), refusal.getMessage());
+      assertTrue(
+          refusal.getMessage().contains("here is TensorRT " + TensorRt.load().version()),
+          refusal.getMessage());
+    }
+  }
+
+  @Test
+  void pinnedLayerThatDoesNotExist_isNamed() {
+    ModelException refusal =
+        assertThrows(
+            ModelException.class,
+            () ->
+                scoreOf(
+                    model,
+                    options().withoutPlanCache().pin("no such layer", Precision.FP32).build()));
+    assertTrue(refusal.getMessage().contains("no such layer"), refusal.getMessage());
+  }
+
+  @Test
+  void timingCache_isWrittenAndUsed() throws Exception {
+    Path timings = folder.resolve("timings");
+    scoreOf(model, options().withoutPlanCache().timingCache(timings).build());
+    assertTrue(Files.size(timings) > 0);
+    assertEquals(
+        score, scoreOf(model, options().withoutPlanCache().timingCache(timings).build()), 1e-3f);
+    Files.write(timings, ByteBuffer.allocate(100).array());
+    assertEquals(
+        score, scoreOf(model, options().withoutPlanCache().timingCache(timings).build()), 1e-3f);
+  }
+}
