@@ -133,7 +133,6 @@ class Settings:
     batch: int = 4096
     max_epochs: int = 20
     patience: int = 4
-    auc_noise: float = 0.003  # less than the standard error of an AUC over some 3,000 positives
     averaged_epochs: int = 3
 
 
@@ -518,8 +517,7 @@ def main() -> None:
         validation.append(value)
         if epoch == settings.max_epochs or epoch - int(np.argmax(validation)) > settings.patience:
             break
-    # The first epoch that is as good as the best, up to chance: later ones gain little and grow overconfident.
-    epochs = 1 + next(i for i, value in enumerate(validation) if value >= max(validation) - settings.auc_noise)
+    epochs = 1 + int(np.argmax(validation))
     for epoch, (loss, model) in enumerate(trainer.epochs(windows(cut_off), arguments.seed), start=1):
         print(f"final epoch {epoch:2d}  loss {loss:.4f}  {time.monotonic() - began:.0f} s")
         if epoch == epochs:

@@ -5,6 +5,7 @@ import dev.rankrt.natives.NativeLoadException;
 import dev.rankrt.spi.Backend;
 import dev.rankrt.spi.BackendEngine;
 import java.io.IOException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -113,6 +114,10 @@ final class Backends {
   }
 
   private static void requireReadableFile(Path model) {
+    if (!model.getFileSystem().equals(FileSystems.getDefault())) {
+      throw new ModelException(
+          model + " is in " + model.getFileSystem() + "; native code needs a file: copy it to one");
+    }
     if (!Files.exists(model)) {
       throw new ModelException(
           "model file not found: "

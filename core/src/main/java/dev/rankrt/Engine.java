@@ -38,6 +38,15 @@ public final class Engine implements AutoCloseable {
     this.inputs = List.copyOf(backend.inputs());
     this.outputs = List.copyOf(backend.outputs());
     this.options = options;
+    if (backend.minBatch() > options.maxBatch()) {
+      throw new IllegalArgumentException(
+          this
+              + " takes exactly "
+              + backend.minBatch()
+              + " rows a call without padding, maxBatch is "
+              + options.maxBatch()
+              + "; raise it, or allow padding");
+    }
     options.idRanges().keySet().forEach(this::requireIdInput);
   }
 

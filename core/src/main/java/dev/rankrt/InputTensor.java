@@ -209,11 +209,19 @@ public final class InputTensor {
   private <T> void put(Values<T> form, T values) {
     session.enter();
     try {
-      givenRows = form.check(values, this);
+      givenRows = check(form, values);
       form.copy(values, this);
     } finally {
       session.exit();
     }
+  }
+
+  /** Checks values, and returns their rows. */
+  <T> int check(Values<T> form, T values) {
+    if (values == null) {
+      throw new IllegalArgumentException("input " + spec + ": null given");
+    }
+    return form.check(values, this);
   }
 
   private <T> T viewed(T view, String asked) {

@@ -26,6 +26,9 @@ public final class OutputTensor {
   private final IntBuffer ints;
   private final LongBuffer longs;
 
+  /** Where the last run's results end, whatever callers do with the views. */
+  private int end;
+
   OutputTensor(Session session, TensorSpec spec, ByteBuffer memory) {
     this.session = session;
     this.spec = spec;
@@ -88,9 +91,7 @@ public final class OutputTensor {
   public float[] toFloatArray() {
     session.enter();
     try {
-      float[] copy = new float[floats().limit()];
-      floats.get(0, copy);
-      return copy;
+      return copyFloats();
     } finally {
       session.exit();
     }
@@ -106,15 +107,15 @@ public final class OutputTensor {
   public long[] toLongArray() {
     session.enter();
     try {
+      show();
+      long[] copy = new long[end];
       if (ints != null) {
-        long[] copy = new long[ints.limit()];
-        for (int i = 0; i < copy.length; i++) {
+        for (int i = 0; i < end; i++) {
           copy[i] = ints.get(i);
         }
-        return copy;
+      } else {
+        longs().get(0, copy);
       }
-      long[] copy = new long[longs().limit()];
-      longs.get(0, copy);
       return copy;
     } finally {
       session.exit();
@@ -128,9 +129,22 @@ public final class OutputTensor {
     return view;
   }
 
-  /** Lets the views end behind the results of a run. */
+  /** Copies the results, within a call that has claimed the session. */
+  float[] copyFloats() {
+    show();
+    float[] copy = new float[end];
+    floats().get(0, copy);
+    return copy;
+  }
+
+  /** Takes note of a run's rows, and lets the views end behind its results. */
   void show(int rows) {
-    int end = rows == 0 ? 0 : (int) spec.shape().elements(rows);
+    end = rows == 0 ? 0 : (int) spec.shape().elements(rows);
+    show();
+  }
+
+  /** Puts the views' limits where they belong; callers may have moved them. */
+  private void show() {
     if (floats != null) {
       floats.limit(end).position(0);
     } else if (ints != null) {

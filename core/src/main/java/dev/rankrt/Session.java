@@ -255,8 +255,8 @@ public final class Session implements AutoCloseable {
     }
     enter();
     try {
-      int rows = denseForm.check(denseRows, dense);
-      int idRows = sparseForm.check(ids, sparse);
+      int rows = dense.check(denseForm, denseRows);
+      int idRows = sparse.check(sparseForm, ids);
       if (rows != idRows) {
         throw new IllegalArgumentException(
             "input "
@@ -271,9 +271,7 @@ public final class Session implements AutoCloseable {
       denseForm.copy(denseRows, dense);
       sparseForm.copy(ids, sparse);
       execute(rows);
-      float[] result = new float[scores.floats().limit()];
-      scores.floats().get(0, result);
-      return result;
+      return scores.copyFloats();
     } finally {
       exit();
     }
@@ -284,6 +282,8 @@ public final class Session implements AutoCloseable {
     try {
       backend.run(rows);
       results = rows;
+    } catch (InferenceException e) {
+      throw new InferenceException(this + " failed: " + e.getMessage(), e);
     } finally {
       for (OutputTensor output : outputs) {
         output.show(results);

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.EngineOptions.IdRange;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
 import net.jqwik.api.ForAll;
@@ -62,11 +63,19 @@ class DescriptionsTest {
             .maxBatch(7)
             .padding(false)
             .cpuThreads(2)
-            .idRange("ids", 1, 9);
+            .idRange("ids", 1, 9)
+            .optimizeFor(1, 7)
+            .builderLevel(5)
+            .workspaceBytes(1 << 20)
+            .pin("/head/Sigmoid", Precision.BF16)
+            .planCache(Path.of("plans"))
+            .timingCache(Path.of("timings"));
     EngineOptions options = builder.build();
     builder.maxBatch(8).idRange("ids", 0, 0).idRange("item", 0, 0);
     assertEquals(
-        "EngineOptions[device=gpu:1, precision=BF16, maxBatch=7, padding=false, cpuThreads=2, idRanges={ids=1 to 9}]",
+        "EngineOptions[device=gpu:1, precision=BF16, maxBatch=7, padding=false, cpuThreads=2, idRanges={ids=1 to 9},"
+            + " optimizeFor=[1, 7], builderLevel=5, workspaceBytes=1048576, pins={/head/Sigmoid=BF16},"
+            + " planCache=plans, timingCache=timings]",
         options.toString());
     assertEquals(Optional.of(new IdRange(1, 9)), options.idRange("ids"));
     assertEquals(Set.of("ids"), options.idRanges().keySet());

@@ -178,7 +178,9 @@ class SessionConcurrencyTest {
         };
     session.input("dense").put(DENSE);
     session.input("ids").put(IDS);
-    assertSame(failure, assertThrows(InferenceException.class, () -> session.run(2)));
+    InferenceException thrown = assertThrows(InferenceException.class, () -> session.run(2));
+    assertSame(failure, thrown.getCause());
+    assertEquals("session 1 of fake.onnx on cpu failed: scripted", thrown.getMessage());
     assertEquals(0, session.output("score").toFloatArray().length);
     assertEquals(0, session.output("score").floats().limit());
     backend.duringRun = rows -> {};

@@ -33,10 +33,12 @@ final class OnnxRuntimeSession implements BackendSession {
     int modelRows = engine.fixedBatch() > 0 ? engine.fixedBatch() : engine.maxBatch();
     boolean padded = engine.minBatch() < engine.fixedBatch();
     this.bindings = new Binding[modelRows + 1];
-    this.inputs = engine.inputs().stream()
+    this.inputs =
+        engine.inputs().stream()
             .map(spec -> allocate(spec, modelRows, engine.maxBatch(), padded))
             .toList();
-    this.outputs = engine.outputs().stream().map(spec -> allocate(spec, modelRows, modelRows, false)).toList();
+    this.outputs =
+        engine.outputs().stream().map(spec -> allocate(spec, modelRows, modelRows, false)).toList();
   }
 
   /** Returns ONNX Runtime's name for a type. */
@@ -91,8 +93,7 @@ final class OnnxRuntimeSession implements BackendSession {
     }
   }
 
-  private static HostTensor allocate(
-      TensorSpec spec, int modelRows, int rows, boolean apart) {
+  private static HostTensor allocate(TensorSpec spec, int modelRows, int rows, boolean apart) {
     return new HostTensor(
         spec, OnnxRuntimeEngine.direct(HostTensor.modelBytes(spec, modelRows)), rows, apart);
   }

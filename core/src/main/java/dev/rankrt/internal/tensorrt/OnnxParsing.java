@@ -4,11 +4,13 @@ import static org.bytedeco.tensorrt.global.nvonnxparser.createParser;
 
 import dev.rankrt.ModelException;
 import dev.rankrt.natives.internal.NativeObjects;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.StringJoiner;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.tensorrt.global.nvinfer.NetworkDefinitionCreationFlag;
 import org.bytedeco.tensorrt.nvinfer.IBuilder;
-import org.bytedeco.tensorrt.nvinfer.ILogger.Severity;
 import org.bytedeco.tensorrt.nvinfer.INetworkDefinition;
 import org.bytedeco.tensorrt.nvonnxparser.IParser;
 import org.bytedeco.tensorrt.nvonnxparser.IParserError;
@@ -20,27 +22,42 @@ import org.bytedeco.tensorrt.nvonnxparser.IParserError;
 final class OnnxParsing implements AutoCloseable {
   private final INetworkDefinition network;
   private final IParser parser;
+  private final NativeFile bytes;
 
-  private OnnxParsing(INetworkDefinition network, IParser parser) {
+  /** Tells the parser where weights in other files are; it may look at it as long as it lives. */
+  private final BytePointer path;
+
+  private OnnxParsing(INetworkDefinition network, IParser parser, NativeFile bytes, Path model) {
     this.network = network;
     this.parser = parser;
+    this.bytes = bytes;
+    this.path = new BytePointer(model.toAbsolutePath().toString(), StandardCharsets.UTF_8);
   }
 
   /** Parses a file into a new strongly typed network. */
   static OnnxParsing parse(TensorRt tensorRt, IBuilder builder, Path model) {
+    int stronglyTyped = 1 << NetworkDefinitionCreationFlag.kSTRONGLY_TYPED.value;
+    return parse(tensorRt, builder, model, stronglyTyped);
+  }
+
+  /** Parses a file into a new network with flags. */
+  static OnnxParsing parse(TensorRt tensorRt, IBuilder builder, Path model, int flags) {
     try (Messages messages = new Messages(tensorRt.log())) {
-      INetworkDefinition network =
-          builder.createNetworkV2(1 << NetworkDefinitionCreationFlag.kSTRONGLY_TYPED.value);
+      NativeFile bytes = NativeFile.read(model);
+      INetworkDefinition network = builder.createNetworkV2(flags);
       IParser parser = network == null ? null : createParser(network, tensorRt.log());
-      OnnxParsing parsing = new OnnxParsing(network, parser);
+      OnnxParsing parsing = new OnnxParsing(network, parser, bytes, model);
       boolean success = false;
       try {
         if (parser == null) {
           throw new ModelException("TensorRT made no parser for " + model + ": " + messages.text());
         }
-        if (!parser.parseFromFile(model.toString(), Severity.kWARNING.value)) {
+        if (!parser.parse(bytes.data(), bytes.size(), parsing.path)) {
           throw new ModelException(
               "TensorRT cannot parse " + model.toAbsolutePath() + ": " + parsing.errors(messages));
+        }
+        if (network.getNbOutputs() == 0) {
+          throw new ModelException(model.toAbsolutePath() + " has no outputs");
         }
         success = true;
         return parsing;
@@ -49,6 +66,8 @@ final class OnnxParsing implements AutoCloseable {
           parsing.close();
         }
       }
+    } catch (IOException e) {
+      throw new ModelException("cannot read model file " + model.toAbsolutePath() + ": " + e, e);
     }
   }
 
@@ -80,5 +99,7 @@ final class OnnxParsing implements AutoCloseable {
   public void close() {
     NativeObjects.destroy(parser);
     NativeObjects.destroy(network);
+    bytes.close();
+    path.close();
   }
 }

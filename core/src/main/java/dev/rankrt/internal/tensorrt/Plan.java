@@ -15,7 +15,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.Properties;
-import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
 /**
@@ -49,9 +48,6 @@ final class Plan implements AutoCloseable {
   /** A header has some hundred bytes; more means that the file is not what it says. */
   private static final int MAX_HEADER_BYTES = 1 << 20;
 
-  /** Buffers end at 2 GiB, plans do not. */
-  private static final int PIECE_BYTES = 1 << 26;
-
   private final Properties header;
   private final Pointer data;
   private final long size;
@@ -67,6 +63,10 @@ final class Plan implements AutoCloseable {
     this.data = data;
     this.size = size;
     this.release = release;
+  }
+
+  private Plan(Properties header, NativeFile file) {
+    this(header, file.data(), file.size(), file::close);
   }
 
   /** What a model file is, going by how it begins. */
@@ -96,9 +96,8 @@ final class Plan implements AutoCloseable {
 
   /** Reads a plan that TensorRT itself, or a tool of NVIDIA's, wrote. */
   static Plan readForeign(Path file) {
-    try (FileChannel channel = FileChannel.open(file)) {
-      long size = channel.size();
-      return read(channel, size, new Properties(), null);
+    try {
+      return new Plan(new Properties(), NativeFile.read(file));
     } catch (IOException e) {
       throw new ModelException("cannot read plan " + file.toAbsolutePath() + ": " + e, e);
     }
@@ -130,7 +129,7 @@ final class Plan implements AutoCloseable {
       }
       MessageDigest digest = sha256();
       digest.update(header);
-      Plan plan = read(channel, size, parse(header), digest);
+      Plan plan = new Plan(parse(header), NativeFile.read(channel, size, digest::update));
       if (!MessageDigest.isEqual(digest.digest(), expected)) {
         plan.close();
         throw new ModelException(
@@ -144,37 +143,16 @@ final class Plan implements AutoCloseable {
     }
   }
 
-  private static Plan read(FileChannel channel, long size, Properties header, MessageDigest digest)
-      throws IOException {
-    Pointer memory = Pointer.malloc(Math.max(1, size));
-    if (memory == null || memory.isNull()) {
-      throw new ModelException("no host memory for a plan of " + size + " bytes");
-    }
-    Plan plan = new Plan(header, memory, size, () -> Pointer.free(memory));
-    boolean success = false;
+  /** Writes the plan with its header to a file, which it creates or replaces. */
+  void write(Path file) throws IOException {
     try {
-      for (long start = 0; start < size; start += PIECE_BYTES) {
-        ByteBuffer piece = plan.piece(start);
-        while (piece.hasRemaining()) {
-          if (channel.read(piece) < 0) {
-            throw new EOFException();
-          }
-        }
-        if (digest != null) {
-          digest.update(piece.flip());
-        }
-      }
-      success = true;
-      return plan;
-    } finally {
-      if (!success) {
-        plan.close();
-      }
+      writeChecked(file);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
   }
 
-  /** Writes the plan with its header to a file, which it creates or replaces. */
-  void write(Path file) throws IOException {
+  private void writeChecked(Path file) throws IOException {
     StringWriter text = new StringWriter();
     header.store(text, null);
     // Properties begin with the date of their writing, which would make every file differ.
@@ -182,9 +160,7 @@ final class Plan implements AutoCloseable {
         text.toString().replaceFirst("^#.*\\R", "").getBytes(StandardCharsets.UTF_8);
     MessageDigest digest = sha256();
     digest.update(headerBytes);
-    for (long start = 0; start < size; start += PIECE_BYTES) {
-      digest.update(piece(start));
-    }
+    NativeFile.forEachPiece(data, size, digest::update);
     ByteBuffer lead =
         ByteBuffer.allocate(
             MAGIC.length + Integer.BYTES + headerBytes.length + Long.BYTES + DIGEST_BYTES);
@@ -196,9 +172,16 @@ final class Plan implements AutoCloseable {
             StandardOpenOption.WRITE,
             StandardOpenOption.TRUNCATE_EXISTING)) {
       writeFully(channel, lead.flip());
-      for (long start = 0; start < size; start += PIECE_BYTES) {
-        writeFully(channel, piece(start));
-      }
+      NativeFile.forEachPiece(
+          data,
+          size,
+          piece -> {
+            try {
+              writeFully(channel, piece);
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          });
       channel.force(true);
     }
   }
@@ -218,11 +201,6 @@ final class Plan implements AutoCloseable {
   @Override
   public void close() {
     release.run();
-  }
-
-  private ByteBuffer piece(long start) {
-    long end = Math.min(size, start + PIECE_BYTES);
-    return new BytePointer(data).position(start).limit(end).asByteBuffer();
   }
 
   private static Properties parse(byte[] header) {

@@ -1,7 +1,5 @@
 package dev.rankrt.internal.tensorrt;
 
-import static org.bytedeco.tensorrt.global.nvinfer.createInferBuilder;
-
 import dev.rankrt.EngineOptions;
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
@@ -12,8 +10,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -34,11 +30,8 @@ import org.bytedeco.tensorrt.nvinfer.ITimingCache;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * Builds plans for the current device, several with one builder, which takes seconds to create. One
- * thread at a time.
- */
-final class PlanBuilder implements AutoCloseable {
+/** Builds plans for the current device. One thread at a time. */
+final class PlanBuilder {
   private static final Logger log = LoggerFactory.getLogger(PlanBuilder.class);
 
   /** A plan that is only compared with need not be fast. */
@@ -49,39 +42,12 @@ final class PlanBuilder implements AutoCloseable {
   private final EngineOptions options;
   private final IBuilder builder;
 
-  private PlanBuilder(
+  PlanBuilder(
       TensorRt tensorRt, Cuda.DeviceProperties gpu, EngineOptions options, IBuilder builder) {
     this.tensorRt = tensorRt;
     this.gpu = gpu;
     this.options = options;
     this.builder = builder;
-  }
-
-  /**
-   * Creates a builder for the current device.
-   *
-   * @throws dev.rankrt.natives.NativeLoadException if TensorRT cannot build here, with the reason
-   */
-  static PlanBuilder create(TensorRt tensorRt, Cuda.DeviceProperties gpu, EngineOptions options) {
-    tensorRt.natives().loadForBuilding();
-    report(options, "creating TensorRT's builder");
-    List<String> lines = Collections.synchronizedList(new ArrayList<>());
-    BiConsumer<Severity, String> collector =
-        (severity, message) -> {
-          if (severity.value <= Severity.kWARNING.value) {
-            lines.add(message);
-          }
-        };
-    tensorRt.log().add(collector);
-    try {
-      IBuilder builder = createInferBuilder(tensorRt.log());
-      if (builder == null || builder.isNull()) {
-        throw tensorRt.natives().explainNullBuilder(gpu, List.copyOf(lines));
-      }
-      return new PlanBuilder(tensorRt, gpu, options, builder);
-    } finally {
-      tensorRt.log().remove(collector);
-    }
   }
 
   /** Tells the user how far a build is. */
@@ -297,10 +263,5 @@ final class PlanBuilder implements AutoCloseable {
     } finally {
       NativeObjects.destroy(memory);
     }
-  }
-
-  @Override
-  public void close() {
-    NativeObjects.destroy(builder);
   }
 }

@@ -75,6 +75,7 @@ public final class TensorRtBackend implements Backend {
 
   private static Plan cachedOrBuilt(
       TensorRt tensorRt, Path model, Device device, EngineOptions options) {
+    OnnxFile.requireWhole(model);
     Cuda.DeviceProperties gpu = tensorRt.cuda().properties(device.ordinal());
     Path folder = options.planCache().orElse(null);
     if (folder == null) {
@@ -102,30 +103,46 @@ public final class TensorRtBackend implements Backend {
    */
   private static Plan build(
       TensorRt tensorRt, Cuda.DeviceProperties gpu, Path model, EngineOptions options) {
+    PlanBuilder.report(options, "preparing TensorRT's builder");
+    return Builders.ofProcess()
+        .with(
+            tensorRt,
+            gpu,
+            builder ->
+                build(
+                    new PlanBuilder(tensorRt, gpu, options, builder),
+                    tensorRt,
+                    gpu,
+                    model,
+                    options));
+  }
+
+  private static Plan build(
+      PlanBuilder builder,
+      TensorRt tensorRt,
+      Cuda.DeviceProperties gpu,
+      Path model,
+      EngineOptions options) {
     String name = model.getFileName().toString();
-    try (PlanBuilder builder = PlanBuilder.create(tensorRt, gpu, options)) {
-      Plan plan =
-          builder.build(
-              model, options.precision(), profileBatches(options), options.builderLevel());
-      boolean success = false;
+    Plan plan =
+        builder.build(model, options.precision(), profileBatches(options), options.builderLevel());
+    boolean success = false;
+    try {
+      TensorRtEngine engine = TensorRtEngine.load(tensorRt, gpu.ordinal(), name, plan, options);
       try {
-        TensorRtEngine engine = TensorRtEngine.load(tensorRt, gpu.ordinal(), name, plan, options);
-        try {
-          PlanBuilder.report(options, "measuring profiles and transfers of " + name);
-          Tuning tuning = Tuner.measure(engine);
-          tuning.writeTo(plan.header());
-          if (options.precision() != Precision.FP32) {
-            compare(tensorRt, builder, engine, plan, model, options);
-          }
-        } finally {
-          engine.close();
+        PlanBuilder.report(options, "measuring profiles and transfers of " + name);
+        Tuner.measure(engine).writeTo(plan.header());
+        if (options.precision() != Precision.FP32) {
+          compare(tensorRt, builder, engine, plan, model, options);
         }
-        success = true;
-        return plan;
       } finally {
-        if (!success) {
-          plan.close();
-        }
+        engine.close();
+      }
+      success = true;
+      return plan;
+    } finally {
+      if (!success) {
+        plan.close();
       }
     }
   }

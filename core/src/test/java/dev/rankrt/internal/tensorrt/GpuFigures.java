@@ -1,8 +1,5 @@
 package dev.rankrt.internal.tensorrt;
 
-import static org.bytedeco.tensorrt.global.nvinfer.createInferBuilder;
-import static org.bytedeco.tensorrt.global.nvonnxparser.createParser;
-
 import dev.rankrt.Device;
 import dev.rankrt.Engine;
 import dev.rankrt.EngineOptions;
@@ -17,17 +14,16 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Properties;
 import java.util.Random;
+import java.util.function.Function;
 import org.bytedeco.tensorrt.global.nvinfer.MemoryPoolType;
 import org.bytedeco.tensorrt.global.nvinfer.OptProfileSelector;
 import org.bytedeco.tensorrt.nvinfer.Dims64;
 import org.bytedeco.tensorrt.nvinfer.IBuilder;
 import org.bytedeco.tensorrt.nvinfer.IBuilderConfig;
 import org.bytedeco.tensorrt.nvinfer.IHostMemory;
-import org.bytedeco.tensorrt.nvinfer.ILogger.Severity;
 import org.bytedeco.tensorrt.nvinfer.INetworkDefinition;
 import org.bytedeco.tensorrt.nvinfer.IOptimizationProfile;
 import org.bytedeco.tensorrt.nvinfer.ITensor;
-import org.bytedeco.tensorrt.nvonnxparser.IParser;
 
 /**
  * Measures on a GPU what the documentation states.
@@ -119,23 +115,25 @@ final class GpuFigures {
     EngineOptions options =
         EngineOptions.builder().device(Device.gpu(0)).precision(Precision.FP16).build();
     int optimum = options.maxBatch();
-    long start = System.nanoTime();
-    TensorRtEngine strong;
-    try (PlanBuilder builder = PlanBuilder.create(tensorRt, gpu, options)) {
-      Figures.add("creating a builder, seconds", since(start) / 1e9);
-      start = System.nanoTime();
-      try (Plan plan =
-          builder.build(model, Precision.FP16, List.of(optimum), options.builderLevel())) {
-        Figures.add("typing, building strongly typed, seconds", since(start) / 1e9);
-        strong = TensorRtEngine.load(tensorRt, 0, "strong", plan, options);
-      }
-    }
-    start = System.nanoTime();
-    TensorRtEngine flagged;
-    try (Plan plan = buildWithFlag(tensorRt, model, optimum, options)) {
-      Figures.add("typing, builder and building with the flag, seconds", since(start) / 1e9);
-      flagged = TensorRtEngine.load(tensorRt, 0, "flagged", plan, options);
-    }
+    long preparing = System.nanoTime();
+    Builders.ofProcess().with(tensorRt, gpu, builder -> null);
+    Figures.add("typing, preparing the builder, seconds", since(preparing) / 1e9);
+    TensorRtEngine strong =
+        built(
+            tensorRt,
+            gpu,
+            options,
+            "strong",
+            builder ->
+                new PlanBuilder(tensorRt, gpu, options, builder)
+                    .build(model, Precision.FP16, List.of(optimum), options.builderLevel()));
+    TensorRtEngine flagged =
+        built(
+            tensorRt,
+            gpu,
+            options,
+            "flag",
+            builder -> buildWithFlag(tensorRt, builder, model, optimum, options));
     for (Transfer transfer : Transfer.values()) {
       TensorRtSession a = strong.newSession(Tuning.uniform(strong.buckets(), 0, transfer));
       TensorRtSession b = flagged.newSession(Tuning.uniform(flagged.buckets(), 0, transfer));
@@ -170,14 +168,23 @@ final class GpuFigures {
     return nanos[RUNS / 2] / 1e3;
   }
 
-  private static Plan buildWithFlag(
-      TensorRt tensorRt, Path model, int optimum, EngineOptions options) {
-    IBuilder builder = createInferBuilder(tensorRt.log());
-    INetworkDefinition network = builder.createNetworkV2(0);
-    IParser parser = createParser(network, tensorRt.log());
-    if (!parser.parseFromFile(model.toString(), Severity.kWARNING.value)) {
-      throw new IllegalStateException("cannot parse " + model);
+  private static TensorRtEngine built(
+      TensorRt tensorRt,
+      Cuda.DeviceProperties gpu,
+      EngineOptions options,
+      String name,
+      Function<IBuilder, Plan> build) {
+    long start = System.nanoTime();
+    try (Plan plan = Builders.ofProcess().with(tensorRt, gpu, build)) {
+      Figures.add("typing, building, " + name + ", seconds", since(start) / 1e9);
+      return TensorRtEngine.load(tensorRt, 0, name, plan, options);
     }
+  }
+
+  private static Plan buildWithFlag(
+      TensorRt tensorRt, IBuilder builder, Path model, int optimum, EngineOptions options) {
+    OnnxParsing parsing = OnnxParsing.parse(tensorRt, builder, model, 0);
+    INetworkDefinition network = parsing.network();
     IBuilderConfig config = builder.createBuilderConfig();
     config.setFlag(FP16_FLAG);
     config.setBuilderOptimizationLevel(options.builderLevel());
@@ -195,9 +202,7 @@ final class GpuFigures {
     config.addOptimizationProfile(profile);
     IHostMemory memory = builder.buildSerializedNetwork(network, config);
     NativeObjects.destroy(config);
-    NativeObjects.destroy(parser);
-    NativeObjects.destroy(network);
-    NativeObjects.destroy(builder);
+    parsing.close();
     return new Plan(
         new Properties(), memory.data(), memory.size(), () -> NativeObjects.destroy(memory));
   }

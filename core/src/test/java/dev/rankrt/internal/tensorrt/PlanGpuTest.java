@@ -115,7 +115,7 @@ class PlanGpuTest {
     } finally {
       threads.shutdown();
     }
-    assertEquals(1, steps.stream().filter(step -> step.startsWith("creating")).count());
+    assertEquals(1, steps.stream().filter(step -> step.startsWith("preparing")).count());
   }
 
   @Test

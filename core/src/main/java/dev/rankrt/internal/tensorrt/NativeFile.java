@@ -1,0 +1,89 @@
+package dev.rankrt.internal.tensorrt;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * Bytes of a file in native memory, where TensorRT reads them; a buffer ends at 2 GiB, files do
+ * not. One thread at a time.
+ */
+final class NativeFile implements AutoCloseable {
+  private static final int PIECE_BYTES = 1 << 26;
+
+  private final Pointer data;
+  private final long size;
+
+  private NativeFile(Pointer data, long size) {
+    this.data = data;
+    this.size = size;
+  }
+
+  /** Reads a whole file. */
+  static NativeFile read(Path file) throws IOException {
+    try (FileChannel channel = FileChannel.open(file)) {
+      return read(channel, channel.size(), piece -> {});
+    }
+  }
+
+  /**
+   * Reads from a channel's position, and shows each piece to somebody who must leave it as it is.
+   */
+  static NativeFile read(FileChannel channel, long size, Consumer<ByteBuffer> onPiece)
+      throws IOException {
+    // Not a pointer that allocates: such are registered, and may wait for the collector.
+    Pointer memory = Pointer.malloc(Math.max(1, size));
+    if (memory == null || memory.isNull()) {
+      throw new IOException("no host memory for " + size + " bytes");
+    }
+    NativeFile file = new NativeFile(memory, size);
+    boolean success = false;
+    try {
+      for (long start = 0; start < size; start += PIECE_BYTES) {
+        ByteBuffer piece = piece(memory, size, start);
+        while (piece.hasRemaining()) {
+          if (channel.read(piece) < 0) {
+            throw new EOFException("the file ended early");
+          }
+        }
+        onPiece.accept(piece.flip());
+      }
+      success = true;
+      return file;
+    } finally {
+      if (!success) {
+        file.close();
+      }
+    }
+  }
+
+  /** Shows native memory to somebody in pieces. */
+  static void forEachPiece(Pointer data, long size, Consumer<ByteBuffer> onPiece) {
+    for (long start = 0; start < size; start += PIECE_BYTES) {
+      onPiece.accept(piece(data, size, start));
+    }
+  }
+
+  private static ByteBuffer piece(Pointer data, long size, long start) {
+    long end = Math.min(size, start + PIECE_BYTES);
+    return new BytePointer(data).position(start).limit(end).asByteBuffer();
+  }
+
+  Pointer data() {
+    return data;
+  }
+
+  long size() {
+    return size;
+  }
+
+  @Override
+  public void close() {
+    Pointer.free(data);
+  }
+}
