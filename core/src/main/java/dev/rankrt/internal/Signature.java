@@ -5,6 +5,7 @@ import dev.rankrt.ModelException;
 import dev.rankrt.Shape;
 import dev.rankrt.TensorSpec;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -53,9 +54,40 @@ public record Signature(List<TensorSpec> inputs, List<TensorSpec> outputs, int f
         fixedBatch);
   }
 
+  /**
+   * Tells an output's shape from what it is for two numbers of rows, since one number could be a
+   * dimension that happens to be as large. A dimension that changes otherwise gets a size that is
+   * none, for {@link #of} to refuse.
+   */
+  public static Declared measured(
+      Declared output, List<Long> some, long someRows, List<Long> more, long moreRows) {
+    List<Long> dimensions = new ArrayList<>(some);
+    for (int axis = 0; axis < dimensions.size(); axis++) {
+      long one = some.get(axis);
+      long other = more.get(axis);
+      if (axis == 0 && someRows != moreRows && one == someRows && other == moreRows) {
+        dimensions.set(axis, (long) Shape.BATCH);
+      } else if (one != other) {
+        dimensions.set(axis, 0L);
+      }
+    }
+    return new Declared(output.name(), output.type(), dimensions);
+  }
+
   /** Checks inputs alone, before a backend asks for memory for them. */
   public static void requireServable(Path model, List<Declared> inputs) {
     of(model, inputs, inputs);
+  }
+
+  /** Refuses a tensor of a type that the API does not have. */
+  public static ModelException typeRefused(Object model, String tensor, String type) {
+    return new ModelException(
+        model
+            + ": '"
+            + tensor
+            + "' is of type "
+            + type
+            + "; inputs and outputs may be FLOAT, FLOAT16, BFLOAT16, INT32 or INT64");
   }
 
   private static int fixedBatch(Path model, List<Declared> inputs) {

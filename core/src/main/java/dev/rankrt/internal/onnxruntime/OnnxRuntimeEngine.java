@@ -11,7 +11,6 @@ import dev.rankrt.DataType;
 import dev.rankrt.EngineOptions;
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
-import dev.rankrt.Shape;
 import dev.rankrt.TensorSpec;
 import dev.rankrt.internal.Signature;
 import dev.rankrt.internal.Signature.Declared;
@@ -104,14 +103,7 @@ final class OnnxRuntimeEngine implements BackendEngine {
             case BFLOAT16 -> DataType.BFLOAT16;
             case INT32 -> DataType.INT32;
             case INT64 -> DataType.INT64;
-            default ->
-                throw new ModelException(
-                    file
-                        + ": '"
-                        + node.getName()
-                        + "' is of type "
-                        + info.type
-                        + "; inputs and outputs may be FLOAT, FLOAT16, BFLOAT16, INT32 or INT64");
+            default -> throw Signature.typeRefused(file, node.getName(), info.type.toString());
           };
       tensors.add(new Declared(node.getName(), type, boxed(info.getShape())));
     }
@@ -126,22 +118,15 @@ final class OnnxRuntimeEngine implements BackendEngine {
       OrtSession model, List<Declared> inputs, List<Declared> outputs) {
     boolean free = inputs.stream().anyMatch(Declared::beginsFree);
     try {
-      List<long[]> some = shapes(model, inputs, outputs, 2);
-      // Two numbers of rows tell a batch from a dimension that happens to be as large.
-      List<long[]> more = free ? shapes(model, inputs, outputs, 3) : some;
+      long someRows = 2;
+      long moreRows = free ? 3 : 2;
+      List<long[]> some = shapes(model, inputs, outputs, someRows);
+      List<long[]> more = free ? shapes(model, inputs, outputs, moreRows) : some;
       List<Declared> measured = new ArrayList<>();
       for (int i = 0; i < outputs.size(); i++) {
-        long[] dimensions = some.get(i).clone();
-        for (int axis = 0; axis < dimensions.length; axis++) {
-          long other = more.get(i)[axis];
-          if (free && axis == 0 && dimensions[axis] == 2 && other == 3) {
-            dimensions[axis] = Shape.BATCH;
-          } else if (dimensions[axis] != other) {
-            dimensions[axis] = 0; // a size that is none
-          }
-        }
-        Declared output = outputs.get(i);
-        measured.add(new Declared(output.name(), output.type(), boxed(dimensions)));
+        measured.add(
+            Signature.measured(
+                outputs.get(i), boxed(some.get(i)), someRows, boxed(more.get(i)), moreRows));
       }
       return measured;
     } catch (OrtException | ArithmeticException e) {

@@ -59,6 +59,11 @@ final class Builders {
     }
   }
 
+  /** Frees the builder now, and its GPU memory, a gigabyte and more, with it. */
+  synchronized void releaseNow(TensorRt tensorRt) {
+    releaseAfter(tensorRt, uses);
+  }
+
   private synchronized void releaseAfter(TensorRt tensorRt, long use) {
     if (use == uses && builder != null) {
       tensorRt.onDevice(

@@ -3,6 +3,8 @@ package dev.rankrt.internal.tensorrt;
 import dev.rankrt.EngineOptions;
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
+import dev.rankrt.internal.Signature;
+import dev.rankrt.internal.Signature.Declared;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.NativeObjects;
 import java.io.IOException;
@@ -10,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -75,6 +78,7 @@ final class PlanBuilder {
     report(options, "parsing " + model.getFileName());
     try (OnnxParsing parsing = OnnxParsing.parse(tensorRt, builder, model)) {
       INetworkDefinition network = parsing.network();
+      requireServable(model, network);
       PrecisionPass.apply(
           network, precision, precision == options.precision() ? options.pins() : Map.of());
       return build(model, network, precision, batches, level);
@@ -99,7 +103,7 @@ final class PlanBuilder {
     try (Messages messages = new Messages(tensorRt.log())) {
       configure(config, precision, level);
       timings = timingCache(config);
-      addProfiles(model, network, config, batches);
+      addProfiles(network, config, batches);
       report(
           options,
           "building "
@@ -164,10 +168,10 @@ final class PlanBuilder {
   }
 
   private void addProfiles(
-      Path model, INetworkDefinition network, IBuilderConfig config, List<Integer> batches) {
+      INetworkDefinition network, IBuilderConfig config, List<Integer> batches) {
     boolean free = false;
     for (int i = 0; i < network.getNbInputs(); i++) {
-      free |= isFree(model, network.getInput(i));
+      free |= isFree(network.getInput(i));
     }
     if (!free) {
       return;
@@ -176,7 +180,7 @@ final class PlanBuilder {
       IOptimizationProfile profile = builder.createOptimizationProfile(); // the builder owns it
       for (int i = 0; i < network.getNbInputs(); i++) {
         ITensor input = network.getInput(i);
-        if (!isFree(model, input)) {
+        if (!isFree(input)) {
           continue;
         }
         boolean accepted =
@@ -206,14 +210,24 @@ final class PlanBuilder {
     }
   }
 
-  /** Tells whether an input has a free batch, and refuses any other free dimension. */
-  private static boolean isFree(Path model, ITensor input) {
-    try (Dims64 dimensions = input.getDimensions()) {
-      for (int axis = 1; axis < dimensions.nbDims(); axis++) {
-        if (dimensions.d(axis) < 0) {
-          throw TensorRtEngine.freeDimension(model.toString(), input.getName(), axis);
-        }
+  /** Refuses inputs that no engine could serve, before anything is built for them. */
+  private static void requireServable(Path model, INetworkDefinition network) {
+    List<Declared> inputs = new ArrayList<>();
+    for (int i = 0; i < network.getNbInputs(); i++) {
+      ITensor input = network.getInput(i);
+      try (Dims64 dimensions = input.getDimensions()) {
+        inputs.add(
+            new Declared(
+                input.getName(),
+                TensorRtEngine.typeOf(model.toString(), input.getName(), input.getType()),
+                TensorRtEngine.listOf(dimensions)));
       }
+    }
+    Signature.requireServable(model, inputs);
+  }
+
+  private static boolean isFree(ITensor input) {
+    try (Dims64 dimensions = input.getDimensions()) {
       return dimensions.nbDims() > 0 && dimensions.d(0) < 0;
     }
   }

@@ -75,7 +75,7 @@ public final class TensorRtBackend implements Backend {
 
   private static Plan cachedOrBuilt(
       TensorRt tensorRt, Path model, Device device, EngineOptions options) {
-    OnnxFile.requireWhole(model);
+    OnnxFile.requireServable(model);
     Cuda.DeviceProperties gpu = tensorRt.cuda().properties(device.ordinal());
     Path folder = options.planCache().orElse(null);
     if (folder == null) {

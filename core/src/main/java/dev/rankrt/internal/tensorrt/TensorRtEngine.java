@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.bytedeco.tensorrt.global.nvinfer;
 import org.bytedeco.tensorrt.global.nvinfer.ExecutionContextAllocationStrategy;
 import org.bytedeco.tensorrt.global.nvinfer.OptProfileSelector;
 import org.bytedeco.tensorrt.global.nvinfer.TensorIOMode;
@@ -150,16 +151,6 @@ final class TensorRtEngine implements BackendEngine {
     }
   }
 
-  static ModelException freeDimension(String model, String input, int axis) {
-    return new ModelException(
-        model
-            + ": input '"
-            + input
-            + "' has no definite size in dimension "
-            + axis
-            + "; only the first dimension, the batch, may be free: export the model with the others fixed");
-  }
-
   private Signature readSignature() {
     List<Declared> inputs = new ArrayList<>();
     List<Declared> outputs = new ArrayList<>();
@@ -174,67 +165,71 @@ final class TensorRtEngine implements BackendEngine {
       }
       boolean input = engine.getTensorIOMode(tensor).value == TensorIOMode.kINPUT.value;
       try (Dims64 dimensions = engine.getTensorShape(tensor)) {
-        (input ? inputs : outputs).add(new Declared(tensor, typeOf(tensor), listOf(dimensions)));
+        (input ? inputs : outputs)
+            .add(
+                new Declared(
+                    tensor,
+                    typeOf(name, tensor, engine.getTensorDataType(tensor)),
+                    listOf(dimensions)));
       }
     }
+    Signature.requireServable(Path.of(name), inputs);
     profileMaximum = profileMaximum(inputs);
     return Signature.of(Path.of(name), inputs, inferred(inputs, outputs));
   }
 
-  private DataType typeOf(String tensor) {
-    return switch (engine.getTensorDataType(tensor).intern()) {
+  /** Returns RankRT's name for the type of an input or output. */
+  static DataType typeOf(String model, String tensor, nvinfer.DataType type) {
+    return switch (type.intern()) {
       case kFLOAT -> DataType.FLOAT32;
       case kHALF -> DataType.FLOAT16;
       case kBF16 -> DataType.BFLOAT16;
       case kINT32 -> DataType.INT32;
       case kINT64 -> DataType.INT64;
-      default ->
-          throw new ModelException(
-              name
-                  + ": '"
-                  + tensor
-                  + "' is of type "
-                  + engine.getTensorDataType(tensor).intern()
-                  + "; inputs and outputs may be of 32-bit or 16-bit floats or of 32-bit or 64-bit integers");
+      default -> throw Signature.typeRefused(model, tensor, type.intern().toString());
     };
   }
 
-  /**
-   * Replaces what the plan leaves open in outputs' shapes by what TensorRT infers for a certain
-   * batch.
-   */
+  /** Replaces what the plan leaves open in outputs' shapes by what TensorRT infers. */
   private List<Declared> inferred(List<Declared> inputs, List<Declared> outputs) {
     if (inputs.stream().noneMatch(Declared::beginsFree)) {
       return outputs;
     }
+    long someRows = Math.min(2, profileMaximum);
+    long moreRows = Math.min(3, profileMaximum);
+    List<List<Long>> some = shapes(inputs, outputs, someRows);
+    List<List<Long>> more = shapes(inputs, outputs, moreRows);
+    List<Declared> inferred = new ArrayList<>();
+    for (int i = 0; i < outputs.size(); i++) {
+      Declared output = outputs.get(i);
+      if (someRows == moreRows && output.beginsFree()) {
+        some.get(i).set(0, -1L); // too few rows to tell
+        more.get(i).set(0, -1L);
+      }
+      inferred.add(Signature.measured(output, some.get(i), someRows, more.get(i), moreRows));
+    }
+    return inferred;
+  }
+
+  private List<List<Long>> shapes(List<Declared> inputs, List<Declared> outputs, long rows) {
     IExecutionContext context = newContext();
     try {
-      long rows = Math.min(2, profileMaximum);
       for (Declared input : inputs) {
-        for (int axis = 1; axis < input.dimensions().size(); axis++) {
-          if (input.dimensions().get(axis) < 0) {
-            throw freeDimension(name, input.name(), axis);
-          }
-        }
         if (input.beginsFree()) {
           try (Dims64 dimensions = engine.getTensorShape(input.name())) {
             context.setInputShape(input.name(), dimensions.d(0, rows));
           }
         }
       }
-      List<Declared> complete = new ArrayList<>();
+      List<List<Long>> shapes = new ArrayList<>();
       for (Declared output : outputs) {
         try (Dims64 dimensions = context.getTensorShape(output.name())) {
-          List<Long> sizes = new ArrayList<>(listOf(dimensions));
-          if (output.beginsFree()) {
-            sizes.set(0, -1L);
-          }
-          complete.add(new Declared(output.name(), output.type(), sizes));
+          shapes.add(listOf(dimensions));
         }
       }
-      return complete;
+      return shapes;
     } finally {
-      NativeObjects.destroy(context);
+      destroy(context);
     }
   }
 
@@ -260,7 +255,7 @@ final class TensorRtEngine implements BackendEngine {
     return (int) Math.min(profileMaximum, options.maxBatch());
   }
 
-  private static List<Long> listOf(Dims64 dimensions) {
+  static List<Long> listOf(Dims64 dimensions) {
     List<Long> list = new ArrayList<>();
     for (int axis = 0; axis < dimensions.nbDims(); axis++) {
       list.add(dimensions.d(axis));
@@ -282,6 +277,11 @@ final class TensorRtEngine implements BackendEngine {
       }
       return context;
     }
+  }
+
+  /** Returns how much scratch memory a context may need at most. */
+  long scratchBytes(int profile) {
+    return engine.getDeviceMemorySizeForProfileV2(profile);
   }
 
   synchronized void destroy(IExecutionContext context) {

@@ -66,6 +66,9 @@ final class TensorRtSession implements BackendSession {
    */
   private IExecutionContext unpadded;
 
+  /** Collects TensorRT's reasons where calls to it can fail; null while graphs are replayed. */
+  private Messages messages;
+
   private StagingBuffer host;
   private DeviceBuffer device;
 
@@ -93,6 +96,15 @@ final class TensorRtSession implements BackendSession {
   }
 
   private void prepare(Tuning tuning) {
+    try (Messages collecting = new Messages(engine.tensorRt().log())) {
+      messages = collecting;
+      prepareCollecting(tuning);
+    } finally {
+      messages = null;
+    }
+  }
+
+  private void prepareCollecting(Tuning tuning) {
     int rows = bucketSizes[bucketSizes.length - 1];
     long bytes = regionBytes(engine.inputs(), rows) + regionBytes(engine.outputs(), rows);
     host = lease(engine.stagingPool(), bytes);
@@ -173,7 +185,8 @@ final class TensorRtSession implements BackendSession {
     setRows(context, rows);
     long bytes = context.updateDeviceMemorySizeForShapes();
     require(bytes >= 0, "size its memory for " + rows + " rows");
-    return bytes;
+    // TensorRT insists on memory that it says it does not need, where the engine might need some.
+    return bytes > 0 ? bytes : engine.scratchBytes(profile);
   }
 
   private void setRows(IExecutionContext context, int rows) {
@@ -232,7 +245,12 @@ final class TensorRtSession implements BackendSession {
   private void require(boolean done, String what) {
     if (!done) {
       throw new InferenceException(
-          "TensorRT did not " + what + " for " + engine.name() + "; its reason is in the log");
+          "TensorRT did not "
+              + what
+              + " of "
+              + engine.name()
+              + ": "
+              + (messages == null ? "its reason is in the log" : messages.text()));
     }
   }
 
@@ -254,14 +272,23 @@ final class TensorRtSession implements BackendSession {
     }
     int bucket = bucketFor(rows);
     if (unpadded != null && bucketSizes[bucket] != rows) {
-      setRows(unpadded, rows);
-      enqueue(unpadded, rows, Transfer.COPY);
+      enqueueUnpadded(rows);
     } else {
       stream.launch(graphs[bucket]);
     }
     stream.await(WaitPolicy.ADAPTIVE);
     for (Slot output : outputs) {
       output.memory().fromModel(rows);
+    }
+  }
+
+  private void enqueueUnpadded(int rows) {
+    try (Messages collecting = new Messages(engine.tensorRt().log())) {
+      messages = collecting;
+      setRows(unpadded, rows);
+      enqueue(unpadded, rows, Transfer.COPY);
+    } finally {
+      messages = null;
     }
   }
 

@@ -67,7 +67,9 @@ class LeakGpuTest {
     for (int i = 0; i < 10; i++) {
       round.run();
     }
-    Cuda cuda = TensorRt.load().cuda();
+    TensorRt tensorRt = TensorRt.load();
+    Builders.ofProcess().releaseNow(tensorRt); // which would be freed in the middle of this
+    Cuda cuda = tensorRt.cuda();
     cuda.setDevice(0);
     long gpuBefore = cuda.memoryInfo().freeBytes();
     long residentBefore = residentBytes();

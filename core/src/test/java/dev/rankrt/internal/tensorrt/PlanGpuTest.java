@@ -40,7 +40,7 @@ class PlanGpuTest {
   private static final float[] DENSE = new float[OnnxModels.DENSE];
   private static final int[] IDS = new int[OnnxModels.IDS];
 
-  @TempDir Path folder;
+  @TempDir static Path folder;
   private Path model;
   private float score;
 

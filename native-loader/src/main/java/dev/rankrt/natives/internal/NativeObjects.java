@@ -1,8 +1,10 @@
 package dev.rankrt.natives.internal;
 
+import java.util.stream.Stream;
 import org.bytedeco.cuda.cudart.CUhostFn;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.tensorrt.nvonnxparser.IParser;
 
 /**
  * The one place that destroys TensorRT's objects.
@@ -11,13 +13,24 @@ import org.bytedeco.javacpp.Pointer;
  * {@code deallocate()} of the bindings do nothing on such objects, and TensorRT has had no {@code
  * destroy()} since version 10. {@code delete} on an object with a virtual destructor calls its
  * deleting destructor. In the Itanium C++ ABI, which both platforms use, an object's first word
- * points to its virtual table, whose first two entries are the complete and the deleting destructor
- * when the destructor is the first virtual function that the class or its base declares. That holds
- * for every interface of TensorRT that is created by a function. It does not hold for {@code
- * ILogger}, which is the caller's own anyway.
+ * points to its virtual table, where a virtual destructor has two entries, the complete and the
+ * deleting one, in the place where the class declares it. In {@code INoCopy}, the base of nearly
+ * every interface of TensorRT, nothing is declared before it. The ONNX parser declares it after
+ * {@code clearErrors}: calling its second entry would parse a file of an arbitrary name.
  */
 public final class NativeObjects {
   private static final int DELETING_DESTRUCTOR = 1;
+
+  /**
+   * The parser's functions before its destructor: {@code parse}, {@code parseFromFile}, {@code
+   * supportsModel}, {@code parseWithWeightDescriptors}, {@code supportsOperator}, {@code
+   * getNbErrors}, {@code getError}, {@code clearErrors}. TensorRT 11 has dropped the third and the
+   * fourth. Counted in the presets and read in the table of version 10.6's library.
+   */
+  private static final int PARSER_DELETING_DESTRUCTOR =
+      Stream.of(IParser.class.getMethods()).anyMatch(m -> m.getName().equals("supportsModel"))
+          ? 9
+          : 7;
 
   private NativeObjects() {}
 
@@ -32,12 +45,13 @@ public final class NativeObjects {
     if (object == null || object.isNull()) {
       return;
     }
+    int destructor = object instanceof IParser ? PARSER_DELETING_DESTRUCTOR : DELETING_DESTRUCTOR;
     Address self = new Address(object.address());
     // Cleared first: whatever happens, nobody may try again.
     object.setNull();
     long table = new LongPointer(self).get();
     // JavaCPP's function pointers are addresses of cells that hold the function: so is a table's
     // entry.
-    new CUhostFn(new Address(table + (long) DELETING_DESTRUCTOR * Long.BYTES)).call(self);
+    new CUhostFn(new Address(table + (long) destructor * Long.BYTES)).call(self);
   }
 }
