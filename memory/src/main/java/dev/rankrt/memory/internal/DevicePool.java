@@ -15,7 +15,8 @@ public final class DevicePool extends Pool<DeviceBuffer> {
 
   @Override
   Block allocate(int sizeClass, long bytes) {
-    return onDevice(
+    return cuda.onDevice(
+        device,
         () -> {
           long address = cuda.allocate(bytes);
           return new Block(address, address, sizeClass, bytes);
@@ -24,7 +25,8 @@ public final class DevicePool extends Pool<DeviceBuffer> {
 
   @Override
   void free(Block block) {
-    onDevice(
+    cuda.onDevice(
+        device,
         () -> {
           cuda.free(block.address);
           return null;

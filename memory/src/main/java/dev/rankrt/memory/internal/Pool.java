@@ -7,6 +7,7 @@ import dev.rankrt.memory.PoolExhaustedException;
 import dev.rankrt.memory.PoolStats;
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.internal.Cuda;
+import dev.rankrt.natives.internal.CudaErrors;
 import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -25,7 +26,6 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -85,11 +85,9 @@ public abstract sealed class Pool<L extends Lease> implements AutoCloseable
   /** Enough names to see who it is; a message with hundreds of them is no longer read. */
   private static final int HOLDERS_NAMED = 8;
 
-  private static final int CUDA_ERROR_MEMORY_ALLOCATION = 2;
-
   final Cuda cuda;
   private final String kind;
-  private final int device;
+  final int device;
   private final PoolConfig config;
   private final SizeClasses sizes;
   private final LeakTracker leaks;
@@ -327,7 +325,7 @@ public abstract sealed class Pool<L extends Lease> implements AutoCloseable
     try {
       return allocate(sizeClass, bytes);
     } catch (CudaException e) {
-      if (e.code() != CUDA_ERROR_MEMORY_ALLOCATION) {
+      if (e.code() != CudaErrors.MEMORY_ALLOCATION) {
         throw e;
       }
       // Others use the device too: what lies free here may be what CUDA lacks.
@@ -338,7 +336,7 @@ public abstract sealed class Pool<L extends Lease> implements AutoCloseable
     try {
       return allocate(sizeClass, bytes);
     } catch (CudaException e) {
-      if (e.code() != CUDA_ERROR_MEMORY_ALLOCATION) {
+      if (e.code() != CudaErrors.MEMORY_ALLOCATION) {
         throw e;
       }
       throw exhausted(asked, 0, e);
@@ -680,20 +678,6 @@ public abstract sealed class Pool<L extends Lease> implements AutoCloseable
   private void requireOpen() {
     if (closed) {
       throw new IllegalStateException(this + " is closed");
-    }
-  }
-
-  /** Runs a call to CUDA with the pool's device current, and puts back the one that was. */
-  final <T> T onDevice(Supplier<T> call) {
-    int before = cuda.device();
-    if (before == device) {
-      return call.get();
-    }
-    cuda.setDevice(device);
-    try {
-      return call.get();
-    } finally {
-      cuda.setDevice(before);
     }
   }
 

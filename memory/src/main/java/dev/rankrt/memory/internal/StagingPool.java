@@ -38,7 +38,7 @@ public final class StagingPool extends Pool<StagingBuffer> {
   @Override
   Block allocate(int sizeClass, long bytes) {
     FutureTask<Block> task =
-        new FutureTask<>(() -> onDevice(() -> allocatePinned(sizeClass, bytes)));
+        new FutureTask<>(() -> cuda.onDevice(device, () -> allocatePinned(sizeClass, bytes)));
     placement.execute(task);
     return join(task);
   }
@@ -82,7 +82,8 @@ public final class StagingPool extends Pool<StagingBuffer> {
 
   @Override
   void free(Block block) {
-    onDevice(
+    cuda.onDevice(
+        device,
         () -> {
           cuda.freePinned(block.address);
           return null;

@@ -2,6 +2,7 @@ package dev.rankrt.natives.internal;
 
 import dev.rankrt.natives.CudaException;
 import java.nio.ByteBuffer;
+import java.util.function.Supplier;
 
 /**
  * The calls to the CUDA runtime that RankRT makes, and the only way it makes them. Safe for use by
@@ -70,6 +71,24 @@ public interface Cuda {
 
   /** Returns the device that is current on the calling thread. */
   int device();
+
+  /**
+   * Runs something with a device current on the calling thread, and puts back the one that was.
+   *
+   * @return what the work returned
+   */
+  default <T> T onDevice(int ordinal, Supplier<T> work) {
+    int before = device();
+    if (before == ordinal) {
+      return work.get();
+    }
+    setDevice(ordinal);
+    try {
+      return work.get();
+    } finally {
+      setDevice(before);
+    }
+  }
 
   /** Returns the current device's free and total memory. */
   MemoryInfo memoryInfo();

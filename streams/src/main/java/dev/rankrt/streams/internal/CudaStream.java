@@ -7,7 +7,6 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
-import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -72,8 +71,7 @@ public final class CudaStream implements AutoCloseable {
       throw new IllegalArgumentException("closeLimit is negative: " + closeLimit);
     }
     long closeLimitNanos = closeLimit.toNanos();
-    return onDevice(
-        cuda,
+    return cuda.onDevice(
         device,
         () -> {
           int[] ends = cuda.streamPriorities();
@@ -134,7 +132,7 @@ public final class CudaStream implements AutoCloseable {
   public CudaEvent newEvent() {
     handle.enter();
     try {
-      return onDevice(cuda, device, () -> new CudaEvent(cuda, cuda.createEvent(false, true)));
+      return cuda.onDevice(device, () -> new CudaEvent(cuda, cuda.createEvent(false, true)));
     } finally {
       handle.exit();
     }
@@ -342,19 +340,6 @@ public final class CudaStream implements AutoCloseable {
       throw e;
     }
     cuda.destroy(stream);
-  }
-
-  private static <T> T onDevice(Cuda cuda, int device, Supplier<T> work) {
-    int before = cuda.device();
-    if (before == device) {
-      return work.get();
-    }
-    cuda.setDevice(device);
-    try {
-      return work.get();
-    } finally {
-      cuda.setDevice(before);
-    }
   }
 
   private static void suppressing(Throwable thrown, Runnable undo) {
