@@ -76,16 +76,6 @@ public final class NativeHandle implements AutoCloseable {
     }
   }
 
-  /** Returns whether {@link #close} was called. */
-  public boolean isClosed() {
-    return state.get() < 0;
-  }
-
-  /** Returns whether the release has begun, which includes one that failed. */
-  public boolean isReleased() {
-    return released;
-  }
-
   private void runRelease() {
     released = true;
     release.run();

@@ -4,6 +4,7 @@ import dev.rankrt.natives.LoadOptions;
 import dev.rankrt.natives.NativeInfo;
 import dev.rankrt.natives.NativeLoadException;
 import java.util.List;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,7 +22,7 @@ public final class Natives {
     private NativeLoadException failure;
     private LoadOptions decidedBy;
 
-    synchronized Natives get(LoadOptions options, java.util.function.Supplier<Machine> machine) {
+    synchronized Natives get(LoadOptions options, Supplier<Machine> machine) {
       if (decidedBy == null) {
         decidedBy = options;
         try {

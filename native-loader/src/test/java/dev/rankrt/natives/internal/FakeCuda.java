@@ -1,7 +1,6 @@
 package dev.rankrt.natives.internal;
 
 import dev.rankrt.natives.CudaException;
-import dev.rankrt.natives.DeviceLostException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
@@ -49,16 +48,6 @@ public final class FakeCuda implements Cuda {
 
   /** A test in which nobody completes held work fails after this, rather than hang the build. */
   private static final long SYNCHRONIZE_LIMIT_NANOS = TimeUnit.SECONDS.toNanos(20);
-
-  private static final Set<String> LOST =
-      Set.of(
-          "cudaErrorIllegalAddress",
-          "cudaErrorLaunchFailure",
-          "cudaErrorLaunchTimeout",
-          "cudaErrorECCUncorrectable",
-          "cudaErrorHardwareStackError",
-          "cudaErrorMisalignedAddress",
-          "cudaErrorAssert");
 
   private final List<DeviceProperties> devices;
   private final ThreadLocal<int[]> current = ThreadLocal.withInitial(() -> new int[1]);
@@ -212,7 +201,7 @@ public final class FakeCuda implements Cuda {
   public void failNext(String call, int code, String errorName) {
     boolean known = false;
     for (var method : Cuda.class.getMethods()) {
-      known |= method.getName().equals(call);
+      known |= !method.isDefault() && method.getName().equals(call);
     }
     if (!known) {
       throw new IllegalArgumentException("Cuda has no method " + call);
@@ -408,7 +397,7 @@ public final class FakeCuda implements Cuda {
         throw fault("allocate(" + bytes + ")");
       }
       if (bytes > devices.get(device).totalBytes() - deviceBytes[device]) {
-        throw error("allocate", 2, "cudaErrorMemoryAllocation");
+        throw error("allocate", CudaErrors.MEMORY_ALLOCATION, "cudaErrorMemoryAllocation");
       }
       long address = nextAddress[device];
       // A gap after every block: reading past the end of one is a fault, not its neighbour's bytes.
@@ -572,7 +561,7 @@ public final class FakeCuda implements Cuda {
   public Stream createStream(int priority) {
     synchronized (lock) {
       enter("createStream");
-      FakeStream stream = new FakeStream(nextHandle += 0x10, current.get()[0], priority);
+      FakeStream stream = new FakeStream(nextHandle += 0x10, current.get()[0]);
       streams.add(stream);
       return stream;
     }
@@ -584,11 +573,6 @@ public final class FakeCuda implements Cuda {
       enter("streamPriorities");
       return new int[] {0, -5};
     }
-  }
-
-  /** Returns the priority that a stream was created with. */
-  public int priority(Stream stream) {
-    return ((FakeStream) stream).priority;
   }
 
   @Override
@@ -632,15 +616,10 @@ public final class FakeCuda implements Cuda {
   public Event createEvent(boolean timing, boolean blocking) {
     synchronized (lock) {
       enter("createEvent");
-      FakeEvent event = new FakeEvent(current.get()[0], timing, blocking);
+      FakeEvent event = new FakeEvent(current.get()[0], timing);
       events.add(event);
       return event;
     }
-  }
-
-  /** Returns whether a thread that waits for an event sleeps. */
-  public boolean isBlocking(Event event) {
-    return ((FakeEvent) event).blocking;
   }
 
   @Override
@@ -723,7 +702,7 @@ public final class FakeCuda implements Cuda {
         throw error("elapsedMillis", 400, "cudaErrorInvalidResourceHandle");
       }
       if (!from.isDone() || !to.isDone()) {
-        throw error("elapsedMillis", 600, "cudaErrorNotReady");
+        throw error("elapsedMillis", CudaErrors.NOT_READY, "cudaErrorNotReady");
       }
       return (to.passedNanos - from.passedNanos) / 1e6f;
     }
@@ -895,10 +874,7 @@ public final class FakeCuda implements Cuda {
   }
 
   private static CudaException error(String call, int code, String name) {
-    String message = call + " reported " + name + " (" + code + ")";
-    return LOST.contains(name)
-        ? new DeviceLostException(message, code, name)
-        : new CudaException(message, code, name);
+    return CudaErrors.exception(call, code, name, "this CUDA is a fake", "");
   }
 
   private AssertionError fault(String message) {
@@ -1009,16 +985,14 @@ public final class FakeCuda implements Cuda {
   private static final class FakeStream implements Stream {
     final long address;
     final int device;
-    final int priority;
     final Queue<Op> queue = new ArrayDeque<>();
     int released;
     boolean running;
     Capture capture;
 
-    FakeStream(long address, int device, int priority) {
+    FakeStream(long address, int device) {
       this.address = address;
       this.device = device;
-      this.priority = priority;
     }
 
     @Override
@@ -1035,15 +1009,13 @@ public final class FakeCuda implements Cuda {
   private static final class FakeEvent implements Event {
     final int device;
     final boolean timing;
-    final boolean blocking;
     long recorded;
     long passed;
     long passedNanos;
 
-    FakeEvent(int device, boolean timing, boolean blocking) {
+    FakeEvent(int device, boolean timing) {
       this.device = device;
       this.timing = timing;
-      this.blocking = blocking;
     }
 
     boolean isDone() {

@@ -29,8 +29,7 @@ class NativeHandleTest {
     handle.close();
     handle.close();
     assertEquals(1, releases.get());
-    assertTrue(handle.isClosed());
-    assertTrue(handle.isReleased());
+    assertEquals("engine 'ranker' (released, 0 calls in flight)", handle.toString());
   }
 
   @Test
@@ -77,7 +76,7 @@ class NativeHandleTest {
     assertThrows(IllegalArgumentException.class, failing::close);
     failing.close();
     assertEquals(1, tries.get());
-    assertTrue(failing.isReleased());
+    assertEquals("stream (released, 0 calls in flight)", failing.toString());
   }
 
   @Test
