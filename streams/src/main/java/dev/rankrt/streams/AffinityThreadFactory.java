@@ -1,7 +1,7 @@
 package dev.rankrt.streams;
 
+import dev.rankrt.natives.internal.Uninterruptibly;
 import java.util.Objects;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
@@ -78,30 +78,6 @@ public final class AffinityThreadFactory implements ThreadFactory {
   public <T> T call(Supplier<T> task) {
     FutureTask<T> future = new FutureTask<>(Objects.requireNonNull(task, "task")::get);
     newThread(future).start();
-    boolean interrupted = false;
-    try {
-      while (true) {
-        try {
-          return future.get();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        } catch (ExecutionException e) {
-          throw rethrow(e.getCause());
-        }
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    }
-  }
-
-  /** The task's own exception, whose stack says where in the task it happened. */
-  private static RuntimeException rethrow(Throwable thrown) {
-    if (thrown instanceof Error error) {
-      throw error;
-    }
-    // A Supplier declares no checked exception.
-    return (RuntimeException) thrown;
+    return Uninterruptibly.get(future);
   }
 }

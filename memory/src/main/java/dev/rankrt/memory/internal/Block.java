@@ -1,7 +1,5 @@
 package dev.rankrt.memory.internal;
 
-import dev.rankrt.memory.Fence;
-
 /** One allocation of CUDA's. What can change is guarded by its pool's lock. */
 final class Block {
   final long address;

@@ -1,7 +1,5 @@
 package dev.rankrt.memory.internal;
 
-import dev.rankrt.memory.Fence;
-
 /**
  * The exclusive use of a block, from the pool's {@code acquire} to the first {@code close}. Hand
  * over, do not share: one thread uses a lease at a time, though any thread may close it.

@@ -1,7 +1,6 @@
 package dev.rankrt.memory.internal;
 
 import dev.rankrt.memory.AllocationListener;
-import dev.rankrt.memory.Fence;
 import dev.rankrt.memory.PoolConfig;
 import dev.rankrt.memory.PoolExhaustedException;
 import dev.rankrt.memory.PoolStats;

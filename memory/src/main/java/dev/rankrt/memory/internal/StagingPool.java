@@ -3,9 +3,9 @@ package dev.rankrt.memory.internal;
 import dev.rankrt.memory.LeakDetection;
 import dev.rankrt.memory.PoolConfig;
 import dev.rankrt.natives.internal.Cuda;
+import dev.rankrt.natives.internal.Uninterruptibly;
 import java.nio.ByteBuffer;
 import java.util.Objects;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.FutureTask;
 
@@ -40,7 +40,7 @@ public final class StagingPool extends Pool<StagingBuffer> {
     FutureTask<Block> task =
         new FutureTask<>(() -> cuda.onDevice(device, () -> allocatePinned(sizeClass, bytes)));
     placement.execute(task);
-    return join(task);
+    return Uninterruptibly.get(task);
   }
 
   private Block allocatePinned(int sizeClass, long bytes) {
@@ -54,29 +54,6 @@ public final class StagingPool extends Pool<StagingBuffer> {
         e.addSuppressed(suppressed);
       }
       throw e;
-    }
-  }
-
-  /** Not interruptible: leaving would lose the memory that the other thread is about to get. */
-  private static <T> T join(FutureTask<T> task) {
-    boolean interrupted = false;
-    try {
-      while (true) {
-        try {
-          return task.get();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof Error error) {
-        throw error;
-      }
-      throw (RuntimeException) e.getCause();
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
     }
   }
 

@@ -10,7 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.memory.AllocationListener;
-import dev.rankrt.memory.Fence;
 import dev.rankrt.memory.LeakDetection;
 import dev.rankrt.memory.PoolConfig;
 import dev.rankrt.memory.PoolExhaustedException;

@@ -1,7 +1,5 @@
 package dev.rankrt.memory.internal;
 
-import dev.rankrt.memory.Fence;
-
 /** A fence that passes when the test says so. */
 final class TestFence implements Fence {
   private volatile boolean done;

@@ -1,6 +1,6 @@
 package dev.rankrt.streams.internal;
 
-import dev.rankrt.memory.Fence;
+import dev.rankrt.memory.internal.Fence;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.NativeHandle;
 

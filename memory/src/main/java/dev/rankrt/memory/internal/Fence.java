@@ -1,4 +1,4 @@
-package dev.rankrt.memory;
+package dev.rankrt.memory.internal;
 
 /**
  * A point in a device's work that memory must outlive. Safe for use by several threads.
@@ -16,7 +16,8 @@ public interface Fence {
    * <p>Pools call this with their lock held, on any thread and whichever device is current there.
    * It must not block and must not use a pool. The pool asks no more after the first {@code true}.
    * An exception counts as "not yet": memory whose work has an unknown end is never reused, and the
-   * exception becomes the cause of a {@link PoolExhaustedException} that it leads to.
+   * exception becomes the cause of a {@link dev.rankrt.memory.PoolExhaustedException} that it leads
+   * to.
    *
    * @return true once the work is done, and true from then on
    */
