@@ -3,6 +3,8 @@
  */
 module dev.rankrt.core {
   requires transitive dev.rankrt.streams;
+  requires org.bytedeco.javacpp;
+  requires org.bytedeco.tensorrt;
   requires org.slf4j;
   requires static com.microsoft.onnxruntime;
 

@@ -1,6 +1,8 @@
 /** Finds, checks and loads CUDA and TensorRT, and owns every native call to CUDA. */
 module dev.rankrt.natives {
-  requires transitive org.bytedeco.tensorrt;
+  requires org.bytedeco.cuda;
+  requires org.bytedeco.javacpp;
+  requires org.bytedeco.tensorrt;
   requires org.slf4j;
 
   exports dev.rankrt.natives;
