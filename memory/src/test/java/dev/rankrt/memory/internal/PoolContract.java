@@ -275,8 +275,7 @@ abstract class PoolContract {
   void waiter_isServedByTheNextClose() throws Exception {
     Pool<?> pool = pool();
     Lease lease = pool.acquire(LIMIT, "a");
-    FutureTask<Lease> waiter = run(() -> pool.acquire(LIMIT, "b", LONG));
-    awaitWaiters(pool, 1);
+    FutureTask<Lease> waiter = startWaiter(pool, LIMIT, "b", LONG);
     assertFalse(waiter.isDone());
     lease.close();
     waiter.get().close();
@@ -286,9 +285,7 @@ abstract class PoolContract {
   void waiter_withAnEndlessWait_isServed() throws Exception {
     Pool<?> pool = pool();
     Lease lease = pool.acquire(LIMIT, "a");
-    FutureTask<Lease> waiter =
-        run(() -> pool.acquire(LIMIT, "b", Duration.ofSeconds(Long.MAX_VALUE)));
-    awaitWaiters(pool, 1);
+    FutureTask<Lease> waiter = startWaiter(pool, LIMIT, "b", Duration.ofSeconds(Long.MAX_VALUE));
     lease.close();
     waiter.get().close();
   }
@@ -324,11 +321,9 @@ abstract class PoolContract {
     Pool<?> pool = pool();
     pool.acquire(32 * KIB, "left free").close();
     Lease held = pool.acquire(512 * KIB, "a");
-    FutureTask<Lease> large = run(() -> pool.acquire(LIMIT, "large", LONG));
-    awaitWaiters(pool, 1);
+    FutureTask<Lease> large = startWaiter(pool, LIMIT, "large", LONG);
     assertEquals(Optional.empty(), pool.tryAcquire(32 * KIB, "small"));
-    FutureTask<Lease> small = run(() -> pool.acquire(32 * KIB, "small", LONG));
-    awaitWaiters(pool, 2);
+    FutureTask<Lease> small = startWaiter(pool, 32 * KIB, "small", LONG);
     held.close();
     Lease served = large.get();
     assertFalse(small.isDone());
@@ -348,8 +343,7 @@ abstract class PoolContract {
               return pool.acquire(LIMIT, "large", LONG);
             });
     awaitWaiters(pool, 1);
-    FutureTask<Lease> small = run(() -> pool.acquire(32 * KIB, "small", LONG));
-    awaitWaiters(pool, 2);
+    FutureTask<Lease> small = startWaiter(pool, 32 * KIB, "small", LONG);
     thread.get().interrupt();
     small.get().close();
     assertThrows(ExecutionException.class, large::get);
@@ -473,8 +467,7 @@ abstract class PoolContract {
     Pool<?> pool = pool();
     TestFence fence = new TestFence();
     pool.acquire(LIMIT, "a").closeAfter(fence);
-    FutureTask<Lease> waiter = run(() -> pool.acquire(LIMIT, "b", LONG));
-    awaitWaiters(pool, 1);
+    FutureTask<Lease> waiter = startWaiter(pool, LIMIT, "b", LONG);
     fence.pass();
     waiter.get().close();
   }
@@ -483,10 +476,8 @@ abstract class PoolContract {
   void waiter_isServedWhenALeaseComesBackBehindAPassedFence() throws Exception {
     Pool<?> pool = pool();
     Lease lease = pool.acquire(LIMIT, "a");
-    FutureTask<Lease> first = run(() -> pool.acquire(LIMIT, "b", LONG));
-    awaitWaiters(pool, 1);
-    FutureTask<Lease> second = run(() -> pool.acquire(LIMIT, "c", LONG));
-    awaitWaiters(pool, 2);
+    FutureTask<Lease> first = startWaiter(pool, LIMIT, "b", LONG);
+    FutureTask<Lease> second = startWaiter(pool, LIMIT, "c", LONG);
     lease.closeAfter(() -> true);
     first.get().closeAfter(() -> true);
     second.get().close();
@@ -554,10 +545,8 @@ abstract class PoolContract {
   void pool_closed_sendsWaitersAway() throws Exception {
     Pool<?> pool = pool();
     Lease lease = pool.acquire(LIMIT, "a");
-    FutureTask<Lease> first = run(() -> pool.acquire(1, "b", LONG));
-    awaitWaiters(pool, 1);
-    FutureTask<Lease> second = run(() -> pool.acquire(1, "c", LONG));
-    awaitWaiters(pool, 2);
+    FutureTask<Lease> first = startWaiter(pool, 1, "b", LONG);
+    FutureTask<Lease> second = startWaiter(pool, 1, "c", LONG);
     pool.close();
     for (FutureTask<Lease> waiter : List.of(first, second)) {
       ExecutionException error = assertThrows(ExecutionException.class, waiter::get);
@@ -731,6 +720,15 @@ abstract class PoolContract {
     FutureTask<T> future = new FutureTask<>(task);
     new Thread(future, "test helper").start();
     return future;
+  }
+
+  /** Starts a request that has to wait, and returns once it does. */
+  private static FutureTask<Lease> startWaiter(
+      Pool<?> pool, long bytes, String holder, Duration maxWait) {
+    int before = pool.stats().waiters();
+    FutureTask<Lease> waiter = run(() -> pool.acquire(bytes, holder, maxWait));
+    awaitWaiters(pool, before + 1);
+    return waiter;
   }
 
   static void awaitWaiters(Pool<?> pool, int count) {
