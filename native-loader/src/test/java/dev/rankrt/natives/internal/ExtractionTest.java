@@ -1,24 +1,27 @@
 package dev.rankrt.natives.internal;
 
+import static java.util.Collections.nCopies;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.rankrt.testing.Forked;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.URI;
 import java.net.URL;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
@@ -116,27 +119,26 @@ class ExtractionTest {
   void eightProcesses_onOneEmptyCache_allGetTheWholeFile() throws Exception {
     CRC32 crc = new CRC32();
     crc.update(content);
-    List<Process> processes = new ArrayList<>();
-    for (int i = 0; i < PROCESSES; i++) {
-      processes.add(
-          new ProcessBuilder(
-                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                  "-Xmx64m",
-                  "-XX:TieredStopAtLevel=1",
-                  "-Dorg.bytedeco.javacpp.cachedir=" + folder.resolve("javacpp"),
-                  "-cp",
-                  System.getProperty("java.class.path"),
-                  Child.class.getName(),
-                  resource.toString(),
-                  folder.resolve("cache").toString())
-              .redirectErrorStream(true)
-              .start());
-    }
-    for (Process process : processes) {
-      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      assertTrue(process.waitFor(60, TimeUnit.SECONDS), "a process hangs");
-      assertEquals(0, process.exitValue(), output);
-      assertTrue(output.contains("crc " + crc.getValue() + " jni 8"), output);
+    Callable<Forked.Result> process =
+        () ->
+            Forked.run(
+                System.getProperty("java.class.path"),
+                List.of(
+                    "-Xmx64m",
+                    "-XX:TieredStopAtLevel=1",
+                    "-Dorg.bytedeco.javacpp.cachedir=" + folder.resolve("javacpp")),
+                Child.class,
+                resource.toString(),
+                folder.resolve("cache").toString());
+    ExecutorService threads = Executors.newFixedThreadPool(PROCESSES);
+    try {
+      for (Future<Forked.Result> each : threads.invokeAll(nCopies(PROCESSES, process))) {
+        Forked.Result result = each.get();
+        assertEquals(0, result.exit(), result.output());
+        assertTrue(result.output().contains("crc " + crc.getValue() + " jni 8"), result.output());
+      }
+    } finally {
+      threads.shutdownNow();
     }
     try (Stream<Path> files = Files.walk(folder.resolve("cache"))) {
       assertEquals(

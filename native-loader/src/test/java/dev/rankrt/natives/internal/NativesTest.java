@@ -9,17 +9,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.rankrt.natives.LoadOptions;
 import dev.rankrt.natives.NativeLoadException;
 import dev.rankrt.natives.NativeRuntime;
+import dev.rankrt.testing.Forked;
 import java.io.File;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -110,19 +110,15 @@ class NativesTest {
     if (driver) {
       writeLibrary(libraries.resolve("libcuda.so.1"));
     }
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("-XX:TieredStopAtLevel=1");
-    command.addAll(List.of(properties));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Child.class.getName()));
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.environment().put("LD_LIBRARY_PATH", libraries.toString());
-    Process process = builder.start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertTrue(process.waitFor(60, TimeUnit.SECONDS), "the process hangs");
-    assertEquals(0, process.exitValue(), output);
-    assertTrue(output.contains("loadlibraries is null"), output);
-    return output;
+    Forked.Result result =
+        Forked.run(
+            Map.of("LD_LIBRARY_PATH", libraries.toString()),
+            System.getProperty("java.class.path"),
+            List.of(properties),
+            Child.class);
+    assertEquals(0, result.exit(), result.output());
+    assertTrue(result.output().contains("loadlibraries is null"), result.output());
+    return result.output();
   }
 
   private static void writeLibrary(Path file) throws Exception {

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -39,8 +40,19 @@ public final class Forked {
         .collect(Collectors.joining(File.pathSeparator));
   }
 
-  /** Runs a class and waits for its end. */
+  /** Runs a class and waits for its end; a JVM that hangs is ended after a minute. */
   public static Result run(String classPath, List<String> jvmOptions, Class<?> main, String... args)
+      throws IOException, InterruptedException {
+    return run(Map.of(), classPath, jvmOptions, main, args);
+  }
+
+  /** Runs a class with these environment variables besides those of this process. */
+  public static Result run(
+      Map<String, String> environment,
+      String classPath,
+      List<String> jvmOptions,
+      Class<?> main,
+      String... args)
       throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -50,12 +62,13 @@ public final class Forked {
     command.addAll(List.of(args));
     Path output = Files.createTempFile("rankrt-forked", ".log");
     try {
-      Process process =
+      ProcessBuilder builder =
           new ProcessBuilder(command)
               .directory(output.getParent().toFile())
               .redirectErrorStream(true)
-              .redirectOutput(output.toFile())
-              .start();
+              .redirectOutput(output.toFile());
+      builder.environment().putAll(environment);
+      Process process = builder.start();
       if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
         process.destroyForcibly().waitFor();
       }
