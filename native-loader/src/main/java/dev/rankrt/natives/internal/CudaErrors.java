@@ -3,7 +3,10 @@ package dev.rankrt.natives.internal;
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
 
-/** Turns what CUDA answers into exceptions. The same for the real CUDA and for fakes of it. */
+/**
+ * Turns what CUDA answers into exceptions, the same for the real CUDA and for fakes of it. Safe for
+ * use by several threads.
+ */
 public final class CudaErrors {
   /** {@code cudaSuccess}. */
   public static final int SUCCESS = 0;

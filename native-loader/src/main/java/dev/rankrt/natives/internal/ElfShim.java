@@ -7,7 +7,7 @@ import java.util.List;
 
 /**
  * Writes shared objects that hold no code, only the names of libraries they need and a folder to
- * look in.
+ * look in. Safe for use by several threads.
  *
  * <p>Java can load a library by its absolute path alone, and that is not enough here. TensorRT
  * opens its builder resource by bare name, and the linker recognises a library that is already

@@ -7,7 +7,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.tensorrt.nvonnxparser.IParser;
 
 /**
- * The one place that destroys TensorRT's objects.
+ * The one place that destroys TensorRT's objects. One thread at a time for each object.
  *
  * <p>What TensorRT's create functions return must be deleted by its caller, but {@code close()} and
  * {@code deallocate()} of the bindings do nothing on such objects, and TensorRT has had no {@code

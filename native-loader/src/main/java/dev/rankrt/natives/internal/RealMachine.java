@@ -20,7 +20,7 @@ import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.tensorrt.global.nvinfer;
 
-/** The machine and the process that this runs on and in. */
+/** The machine and the process that this runs on and in. One thread at a time. */
 final class RealMachine implements Machine {
   private static final Path MAPS = Path.of("/proc/self/maps");
   private static final String LOAD_LIBRARIES = "org.bytedeco.javacpp.loadlibraries";
