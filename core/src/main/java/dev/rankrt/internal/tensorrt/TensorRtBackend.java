@@ -21,12 +21,6 @@ import java.util.TreeSet;
  */
 public final class TensorRtBackend implements Backend {
 
-  /**
-   * Part of every cache key: raised when a plan would be built differently, or its header read
-   * differently.
-   */
-  private static final String FORMAT = "1";
-
   private static final int SMALL_BATCH = 64;
 
   /**
@@ -83,7 +77,7 @@ public final class TensorRtBackend implements Backend {
     }
     List<String> settings =
         List.of(
-            FORMAT,
+            Plan.FORMAT,
             tensorRt.version(),
             PlanBuilder.describe(gpu),
             options.precision().name(),
