@@ -3,6 +3,8 @@ package dev.rankrt.internal.tensorrt;
 import dev.rankrt.natives.LoadOptions;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.Natives;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.function.Supplier;
 
 /**
@@ -45,11 +47,15 @@ record TensorRt(Natives natives, TensorRtLog log) {
       return work.get();
     }
     cuda().setDevice(ordinal);
+    T result;
     try {
-      return work.get();
-    } finally {
-      cuda().setDevice(before);
+      result = work.get();
+    } catch (RuntimeException | Error e) {
+      Closing.after(e, () -> cuda().setDevice(before));
+      throw e;
     }
+    cuda().setDevice(before);
+    return result;
   }
 
   /**
@@ -58,23 +64,23 @@ record TensorRt(Natives natives, TensorRtLog log) {
    * of our own has none.
    */
   private static <T> T detached(Supplier<T> factory) {
-    Object[] made = new Object[1];
-    Thread thread = new Thread(() -> made[0] = factory.get(), "rankrt-tensorrt-log");
-    thread.start();
+    FutureTask<T> task = new FutureTask<>(factory::get);
+    new Thread(task, "rankrt-tensorrt-log").start();
     boolean interrupted = false;
-    while (true) {
-      try {
-        thread.join();
-        break;
-      } catch (InterruptedException e) {
-        interrupted = true;
+    try {
+      while (true) {
+        try {
+          return task.get();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("TensorRT's logger cannot be made", e.getCause());
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
       }
     }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
-    @SuppressWarnings("unchecked")
-    T result = (T) made[0];
-    return result;
   }
 }

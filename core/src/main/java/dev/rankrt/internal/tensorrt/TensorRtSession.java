@@ -69,6 +69,9 @@ final class TensorRtSession implements BackendSession {
   private StagingBuffer host;
   private DeviceBuffer device;
 
+  /** What TensorRT says at the moment; null where nobody collects it. */
+  private Messages messages;
+
   private TensorRtSession(TensorRtEngine engine) {
     this.engine = engine;
     this.cuda = engine.tensorRt().cuda();
@@ -80,15 +83,12 @@ final class TensorRtSession implements BackendSession {
   /** Creates a session, ready to run. The engine's device is current. */
   static TensorRtSession create(TensorRtEngine engine, Tuning tuning) {
     TensorRtSession session = new TensorRtSession(engine);
-    boolean success = false;
     try {
-      session.prepare(tuning);
-      success = true;
+      session.withMessages(() -> session.prepare(tuning));
       return session;
-    } finally {
-      if (!success) {
-        session.close();
-      }
+    } catch (RuntimeException | Error e) {
+      Closing.after(e, session::close);
+      throw e;
     }
   }
 
@@ -228,11 +228,21 @@ final class TensorRtSession implements BackendSession {
     return new CUstream_st(new Address(stream.address()));
   }
 
-  /** TensorRT says no by returning false; the reason went to the log. */
+  /** TensorRT says no by returning false; the reason goes to the log. */
   private void require(boolean done, String what) {
     if (!done) {
       throw new InferenceException(
-          "TensorRT did not " + what + " for " + engine.name() + "; its reason is in the log");
+          "TensorRT did not " + what + " for " + engine.name() + ": " + messages.text());
+    }
+  }
+
+  /** Everything that TensorRT may refuse happens in here. */
+  private void withMessages(Runnable work) {
+    try (Messages heard = new Messages(engine.tensorRt().log())) {
+      messages = heard;
+      work.run();
+    } finally {
+      messages = null;
     }
   }
 
@@ -254,8 +264,11 @@ final class TensorRtSession implements BackendSession {
     }
     int bucket = bucketFor(rows);
     if (unpadded != null && bucketSizes[bucket] != rows) {
-      setRows(unpadded, rows);
-      enqueue(unpadded, rows, Transfer.COPY);
+      withMessages(
+          () -> {
+            setRows(unpadded, rows);
+            enqueue(unpadded, rows, Transfer.COPY);
+          });
     } else {
       stream.launch(graphs[bucket]);
     }
@@ -279,18 +292,27 @@ final class TensorRtSession implements BackendSession {
   }
 
   private Void closeOnDevice() {
+    List<Runnable> steps = new ArrayList<>();
     for (CapturedGraph graph : graphs) {
       if (graph != null) {
-        graph.close();
+        steps.add(graph::close);
       }
     }
-    stream.close();
-    if (stream.leaked()) {
-      return null; // its work may still be using all of this
-    }
-    contexts.forEach(engine::destroy);
-    leases.forEach(Lease::close);
+    steps.add(stream::close);
+    steps.add(this::release);
+    Closing.all(steps);
     return null;
+  }
+
+  private void release() {
+    if (stream.leaked()) {
+      engine.keepForever(); // the stream's work may still be using all of it
+      return;
+    }
+    List<Runnable> steps = new ArrayList<>();
+    contexts.forEach(context -> steps.add(() -> engine.destroy(context)));
+    leases.forEach(lease -> steps.add(lease::close));
+    Closing.all(steps);
   }
 
   /**
