@@ -69,6 +69,9 @@ final class TensorRtSession implements BackendSession {
   private StagingBuffer host;
   private DeviceBuffer device;
 
+  /** Hands shapes to TensorRT; lies in the pinned region, so that nobody else can own it. */
+  private Dims64 dimensions;
+
   /** What TensorRT says at the moment; null where nobody collects it. */
   private Messages messages;
 
@@ -95,7 +98,8 @@ final class TensorRtSession implements BackendSession {
   private void prepare(Tuning tuning) {
     int rows = bucketSizes[bucketSizes.length - 1];
     long bytes = regionBytes(engine.inputs(), rows) + regionBytes(engine.outputs(), rows);
-    host = lease(engine.stagingPool(), bytes);
+    host = lease(engine.stagingPool(), bytes + ALIGNMENT);
+    dimensions = new Dims64(new Address(host.address() + bytes));
     device = lease(engine.devicePool(), bytes);
     long outputsAt = place(engine.inputs(), rows, 0, inputs);
     place(engine.outputs(), rows, outputsAt, outputs);
@@ -179,9 +183,9 @@ final class TensorRtSession implements BackendSession {
   private void setRows(IExecutionContext context, int rows) {
     for (Slot input : inputs) {
       if (input.memory().spec().shape().hasBatch() && engine.fixedBatch() == 0) {
-        try (Dims64 dimensions = input.dimensions(rows)) {
-          require(context.setInputShape(input.name(), dimensions), "take " + rows + " rows");
-        }
+        require(
+            context.setInputShape(input.name(), input.writeTo(dimensions, rows)),
+            "take " + rows + " rows");
       }
     }
   }
@@ -330,9 +334,9 @@ final class TensorRtSession implements BackendSession {
       return HostTensor.modelBytes(memory.spec(), rows);
     }
 
-    Dims64 dimensions(int rows) {
+    Dims64 writeTo(Dims64 dimensions, int rows) {
       Shape shape = memory.spec().shape();
-      Dims64 dimensions = new Dims64().nbDims(shape.rank());
+      dimensions.nbDims(shape.rank());
       for (int axis = 0; axis < shape.rank(); axis++) {
         dimensions.d(axis, axis == 0 ? rows : shape.dimension(axis));
       }
