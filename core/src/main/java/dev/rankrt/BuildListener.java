@@ -2,8 +2,9 @@ package dev.rankrt;
 
 /**
  * Hears how the building of an engine goes on, which takes from seconds to minutes. Called on
- * several threads, one call at a time or not, while no lock is held; what it throws is logged and
- * otherwise ignored.
+ * several threads, one call at a time or not; what it throws is logged and otherwise ignored. Other
+ * builds of this process wait meanwhile: a listener must not open an engine, nor wait for a thread
+ * that does.
  */
 @FunctionalInterface
 public interface BuildListener {

@@ -161,10 +161,13 @@ public final class Engine implements AutoCloseable {
       return session;
     } finally {
       if (!success) {
-        if (memory != null) {
-          memory.close();
+        try {
+          if (memory != null) {
+            memory.close();
+          }
+        } finally {
+          sessionClosed();
         }
-        sessionClosed();
       }
     }
   }

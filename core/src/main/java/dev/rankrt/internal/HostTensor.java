@@ -38,17 +38,19 @@ public final class HostTensor {
   }
 
   private static int hostBytes(TensorSpec spec, int rows) {
-    long bytes = spec.shape().elements(rows) * spec.type().hostBytes();
-    if (bytes > Integer.MAX_VALUE) {
+    long elements = spec.shape().elements(rows);
+    if (elements > Integer.MAX_VALUE / spec.type().hostBytes()) { // bytes could be beyond any long
       throw new IllegalArgumentException(
           spec
               + " needs "
-              + bytes
+              + elements
+              + " values of "
+              + spec.type().hostBytes()
               + " bytes for "
               + rows
               + " rows, at most 2 GiB are possible; lower maxBatch");
     }
-    return (int) bytes;
+    return (int) elements * spec.type().hostBytes();
   }
 
   /**

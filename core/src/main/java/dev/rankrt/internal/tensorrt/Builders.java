@@ -9,10 +9,13 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import org.bytedeco.tensorrt.nvinfer.IBuilder;
 import org.bytedeco.tensorrt.nvinfer.ILogger.Severity;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * TensorRT's builder, kept for a while after its last use: creating one takes five seconds, and who
@@ -20,6 +23,8 @@ import org.bytedeco.tensorrt.nvinfer.ILogger.Severity;
  * time; a builder is not made for more, and two builds would disturb each other's timings.
  */
 final class Builders {
+  private static final Logger log = LoggerFactory.getLogger(Builders.class);
+
   private static final long KEPT_SECONDS = 20;
 
   private static final Builders PROCESS = new Builders();
@@ -27,6 +32,9 @@ final class Builders {
   private IBuilder builder;
   private int ordinal;
   private long uses;
+
+  /** Taken after the plan cache's lock, and held while a plan is built. */
+  private final ReentrantLock lock = new ReentrantLock();
 
   private Builders() {}
 
@@ -41,43 +49,63 @@ final class Builders {
    * @param work must not keep the builder
    * @throws dev.rankrt.natives.NativeLoadException if TensorRT cannot build here, with the reason
    */
-  synchronized <T> T with(
-      TensorRt tensorRt, Cuda.DeviceProperties gpu, Function<IBuilder, T> work) {
-    if (builder != null && ordinal != gpu.ordinal()) {
-      release();
+  <T> T with(TensorRt tensorRt, Cuda.DeviceProperties gpu, Function<IBuilder, T> work) {
+    if (lock.isHeldByCurrentThread()) {
+      throw new IllegalStateException("a build listener must not open engines: one is being built");
     }
-    if (builder == null) {
-      builder = create(tensorRt, gpu);
-      ordinal = gpu.ordinal();
-    }
+    lock.lock();
     try {
-      return work.apply(builder);
+      if (builder != null && ordinal != gpu.ordinal()) {
+        release(tensorRt);
+      }
+      if (builder == null) {
+        builder = create(tensorRt, gpu);
+        ordinal = gpu.ordinal();
+      }
+      try {
+        return work.apply(builder);
+      } finally {
+        long use = ++uses;
+        CompletableFuture.delayedExecutor(KEPT_SECONDS, TimeUnit.SECONDS)
+            .execute(() -> releaseAfter(tensorRt, use));
+      }
     } finally {
-      long use = ++uses;
-      CompletableFuture.delayedExecutor(KEPT_SECONDS, TimeUnit.SECONDS)
-          .execute(() -> releaseAfter(tensorRt, use));
+      lock.unlock();
     }
   }
 
   /** Frees the builder now, and its GPU memory, a gigabyte and more, with it. */
-  synchronized void releaseNow(TensorRt tensorRt) {
+  void releaseNow(TensorRt tensorRt) {
     releaseAfter(tensorRt, uses);
   }
 
-  private synchronized void releaseAfter(TensorRt tensorRt, long use) {
-    if (use == uses && builder != null) {
-      tensorRt.onDevice(
-          ordinal,
-          () -> {
-            release();
-            return null;
-          });
+  private void releaseAfter(TensorRt tensorRt, long use) {
+    // Whoever is building sees to it afterwards; this thread is one of a pool that others share,
+    // and does not wait for minutes.
+    if (lock.tryLock()) {
+      try {
+        if (use == uses && builder != null) {
+          release(tensorRt);
+        }
+      } catch (RuntimeException e) {
+        log.warn("TensorRT's builder could not be freed", e);
+      } finally {
+        lock.unlock();
+      }
     }
   }
 
-  private void release() {
-    NativeObjects.destroy(builder);
+  private void release(TensorRt tensorRt) {
+    IBuilder unused = builder;
     builder = null;
+    tensorRt
+        .cuda()
+        .onDevice(
+            ordinal,
+            () -> {
+              NativeObjects.destroy(unused);
+              return null;
+            });
   }
 
   private static IBuilder create(TensorRt tensorRt, Cuda.DeviceProperties gpu) {

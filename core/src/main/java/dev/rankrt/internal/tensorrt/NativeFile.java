@@ -18,6 +18,7 @@ final class NativeFile implements AutoCloseable {
 
   private final Pointer data;
   private final long size;
+  private boolean closed;
 
   private NativeFile(Pointer data, long size) {
     this.data = data;
@@ -82,8 +83,12 @@ final class NativeFile implements AutoCloseable {
     return size;
   }
 
+  /** Frees the memory. Closing again does nothing. */
   @Override
   public void close() {
-    Pointer.free(data);
+    if (!closed) {
+      closed = true;
+      Pointer.free(data);
+    }
   }
 }

@@ -1,12 +1,14 @@
 package dev.rankrt.internal.tensorrt;
 
 import dev.rankrt.ModelException;
+import dev.rankrt.natives.RankRtException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -48,10 +50,17 @@ final class Plan implements AutoCloseable {
   /** A header has some hundred bytes; more means that the file is not what it says. */
   private static final int MAX_HEADER_BYTES = 1 << 20;
 
+  /** Which headers this version writes, and the only ones that it reads. */
+  private static final String FORMAT_KEY = "format";
+
+  /** Raised when a header is to be read differently, or a plan would be built differently. */
+  static final String FORMAT = "1";
+
   private final Properties header;
   private final Pointer data;
   private final long size;
   private final Runnable release;
+  private boolean closed;
 
   /**
    * Takes over a plan in memory.
@@ -129,13 +138,25 @@ final class Plan implements AutoCloseable {
       }
       MessageDigest digest = sha256();
       digest.update(header);
-      Plan plan = new Plan(parse(header), NativeFile.read(channel, size, digest::update));
-      if (!MessageDigest.isEqual(digest.digest(), expected)) {
-        plan.close();
-        throw new ModelException(
-            file.toAbsolutePath() + " is damaged: its checksum does not match");
+      NativeFile body = NativeFile.read(channel, size, digest::update);
+      boolean success = false;
+      try {
+        if (!MessageDigest.isEqual(digest.digest(), expected)) {
+          throw new ModelException(
+              file.toAbsolutePath() + " is damaged: its checksum does not match");
+        }
+        // Only now: a damaged header can be anything.
+        Plan plan = new Plan(parse(header, file), body);
+        success = true;
+        return plan;
+      } finally {
+        if (!success) {
+          body.close();
+        }
       }
-      return plan;
+    } catch (ClosedByInterruptException e) {
+      // The file may be as good as any, and whoever keeps it must not build it again.
+      throw new RankRtException("interrupted while reading " + file.toAbsolutePath(), e);
     } catch (EOFException e) {
       throw new ModelException(file.toAbsolutePath() + " is damaged: it ends within its header", e);
     } catch (IOException e) {
@@ -153,6 +174,7 @@ final class Plan implements AutoCloseable {
   }
 
   private void writeChecked(Path file) throws IOException {
+    header.setProperty(FORMAT_KEY, FORMAT);
     StringWriter text = new StringWriter();
     header.store(text, null);
     // Properties begin with the date of their writing, which would make every file differ.
@@ -160,7 +182,7 @@ final class Plan implements AutoCloseable {
         text.toString().replaceFirst("^#.*\\R", "").getBytes(StandardCharsets.UTF_8);
     MessageDigest digest = sha256();
     digest.update(headerBytes);
-    NativeFile.forEachPiece(data, size, digest::update);
+    NativeFile.forEachPiece(data(), size, digest::update);
     ByteBuffer lead =
         ByteBuffer.allocate(
             MAGIC.length + Integer.BYTES + headerBytes.length + Long.BYTES + DIGEST_BYTES);
@@ -190,7 +212,15 @@ final class Plan implements AutoCloseable {
     return header;
   }
 
+  /**
+   * Returns the plan's memory, which lasts until the plan is closed.
+   *
+   * @throws IllegalStateException if it is
+   */
   Pointer data() {
+    if (closed) {
+      throw new IllegalStateException("the plan is closed");
+    }
     return data;
   }
 
@@ -198,19 +228,34 @@ final class Plan implements AutoCloseable {
     return size;
   }
 
+  /** Frees the plan's memory. Closing again does nothing. */
   @Override
   public void close() {
-    release.run();
+    if (!closed) {
+      closed = true;
+      release.run();
+    }
   }
 
-  private static Properties parse(byte[] header) {
+  private static Properties parse(byte[] header, Path file) {
     Properties properties = new Properties();
     try {
       properties.load(new StringReader(new String(header, StandardCharsets.UTF_8)));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (IllegalArgumentException e) {
-      throw new ModelException("the header of a plan is damaged: " + e.getMessage(), e);
+      throw new ModelException(
+          "the header of " + file.toAbsolutePath() + " cannot be read: " + e.getMessage(), e);
+    }
+    String format = properties.getProperty(FORMAT_KEY);
+    if (!FORMAT.equals(format)) {
+      throw new ModelException(
+          file.toAbsolutePath()
+              + " was written by another version of RankRT: its format is "
+              + format
+              + ", here it is "
+              + FORMAT
+              + "; build the plan again from its ONNX file");
     }
     return properties;
   }

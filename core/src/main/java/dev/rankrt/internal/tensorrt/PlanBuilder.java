@@ -56,6 +56,10 @@ final class PlanBuilder {
   /** Tells the user how far a build is. */
   static void report(EngineOptions options, String message) {
     log.info(message);
+    tell(options, message);
+  }
+
+  private static void tell(EngineOptions options, String message) {
     options
         .buildListener()
         .ifPresent(
@@ -94,7 +98,7 @@ final class PlanBuilder {
     BiConsumer<Severity, String> progress =
         (severity, message) -> {
           if (severity == Severity.kINFO) {
-            options.buildListener().ifPresent(listener -> listener.progress(message));
+            tell(options, message);
           }
         };
     IBuilderConfig config = builder.createBuilderConfig();
@@ -264,14 +268,25 @@ final class PlanBuilder {
     }
     Path file = options.timingCache().orElseThrow();
     IHostMemory memory = timings.serialize();
+    if (memory == null || memory.isNull()) {
+      log.warn("timing cache {} is not written: TensorRT gave nothing", file);
+      return;
+    }
     try {
       ByteBuffer bytes = new BytePointer(memory.data()).limit(memory.size()).asByteBuffer();
       byte[] copy = new byte[bytes.remaining()];
       bytes.get(copy);
       Path absolute = file.toAbsolutePath();
+      if (!Files.isDirectory(absolute.getParent())) {
+        Files.createDirectories(absolute.getParent());
+      }
       Path temporary = Files.createTempFile(absolute.getParent(), "timing", ".tmp");
-      Files.write(temporary, copy);
-      Files.move(temporary, absolute, StandardCopyOption.ATOMIC_MOVE);
+      try {
+        Files.write(temporary, copy);
+        Files.move(temporary, absolute, StandardCopyOption.ATOMIC_MOVE);
+      } finally {
+        Files.deleteIfExists(temporary);
+      }
     } catch (IOException e) {
       log.warn("timing cache {} cannot be written: {}", file, e.toString());
     } finally {

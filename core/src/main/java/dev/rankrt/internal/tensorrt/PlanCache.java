@@ -1,11 +1,14 @@
 package dev.rankrt.internal.tensorrt;
 
 import dev.rankrt.ModelException;
+import dev.rankrt.natives.RankRtException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -14,8 +17,9 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,11 +34,22 @@ import org.slf4j.LoggerFactory;
 final class PlanCache {
   private static final Logger log = LoggerFactory.getLogger(PlanCache.class);
 
-  /** Locks of files are held by a process, so threads of this one need a lock of their own. */
+  /**
+   * Locks of files are held by a process, so threads of this one need a lock of their own. Taken
+   * before {@link Builders}' lock, and held while a plan is built.
+   */
   private static final Object BUILDING = new Object();
 
-  /** A model with its weights elsewhere is small. */
-  private static final long MAX_BYTES_WITHOUT_WEIGHTS = 64 << 20;
+  /** Between two looks at a lock that somebody holds for seconds at least. */
+  private static final long POLL_MILLIS = 50;
+
+  private static final int PIECE_BYTES = 1 << 20;
+
+  /** How a model's file says where weights are: a string entry's key, and the tag of its value. */
+  private static final String LOCATION = "\n\10location\22";
+
+  /** Longer than a path can be, with what stands before it. */
+  private static final int LOCATION_BYTES = 1 << 13;
 
   private final Path folder;
 
@@ -50,26 +65,41 @@ final class PlanCache {
   static String key(Path model, List<String> settings) {
     MessageDigest digest = Plan.sha256();
     try {
-      digest(model, digest);
-      for (Path weights : externalWeights(model)) {
-        digest(weights, digest);
+      Set<String> locations = new TreeSet<>();
+      digest(model, digest, locations);
+      for (String location : locations) {
+        Path weights = model.toAbsolutePath().resolveSibling(location);
+        // One that is missing is TensorRT's to complain about.
+        if (Files.isRegularFile(weights)) {
+          digest(weights, digest, null);
+        }
       }
     } catch (IOException e) {
       throw new ModelException("cannot read model file " + model.toAbsolutePath() + ": " + e, e);
     }
-    settings.forEach(setting -> digest.update((setting + "\n").getBytes(StandardCharsets.UTF_8)));
+    for (String setting : settings) {
+      byte[] bytes = setting.getBytes(StandardCharsets.UTF_8);
+      digest.update(bytes);
+      digest.update(ByteBuffer.allocate(Integer.BYTES).putInt(0, bytes.length));
+    }
     return HexFormat.of().formatHex(digest.digest());
   }
 
   /**
    * Returns a plan from the cache, built first if it is not there. Where the folder cannot be
    * written, the plan is built and not kept.
+   *
+   * @throws RankRtException if the thread is interrupted while another one, or another process,
+   *     builds the plan
    */
   Plan get(String key, Supplier<Plan> builder) {
     Path entry = folder.resolve(key + ".plan");
     Plan present = readIfIntact(entry);
     if (present != null) {
       return present;
+    }
+    if (Thread.holdsLock(BUILDING)) {
+      throw new IllegalStateException("a build listener must not open engines: one is being built");
     }
     synchronized (BUILDING) {
       try {
@@ -81,35 +111,78 @@ final class PlanCache {
             e.toString());
         return builder.get();
       }
-      return buildLocked(key, entry, builder);
+      FileChannel lock = lock(folder.resolve(key + ".lock"));
+      try {
+        present = readIfIntact(entry);
+        if (present != null) {
+          return present;
+        }
+        Plan plan = builder.get();
+        store(plan, key, entry);
+        return plan;
+      } finally {
+        close(lock);
+      }
     }
   }
 
-  private Plan buildLocked(String key, Path entry, Supplier<Plan> builder) {
-    Path lockFile = folder.resolve(key + ".lock");
-    try (FileChannel channel =
-            FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        FileLock lock = channel.lock()) {
-      log.debug("building under {}", lock);
-      Plan present = readIfIntact(entry);
-      if (present != null) {
-        return present;
+  /** Waits for an entry's lock; without one, where the file system has none, nobody is harmed. */
+  private static FileChannel lock(Path file) {
+    FileChannel channel = null;
+    boolean success = false;
+    try {
+      channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      boolean told = false;
+      while (!isLocked(channel)) {
+        if (!told) {
+          log.info("waiting for whoever builds the same plan and holds {}", file);
+          told = true;
+        }
+        Thread.sleep(POLL_MILLIS);
       }
-      Plan plan = builder.get();
-      store(plan, entry);
-      return plan;
+      success = true;
+      return channel;
+    } catch (ClosedByInterruptException e) {
+      throw new RankRtException("interrupted while locking " + file, e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new RankRtException("interrupted while waiting for " + file, e);
     } catch (IOException e) {
       log.warn(
           "{} cannot be locked, so that another process may build the same plan: {}",
-          lockFile,
+          file,
           e.toString());
-      return builder.get();
+      return null;
+    } finally {
+      if (!success) {
+        close(channel);
+      }
     }
   }
 
-  private void store(Plan plan, Path entry) {
+  private static boolean isLocked(FileChannel channel) throws IOException {
     try {
-      Path temporary = Files.createTempFile(folder, "building", ".tmp");
+      return channel.tryLock() != null;
+    } catch (OverlappingFileLockException e) {
+      return false; // held by RankRT in another class loader of this process
+    }
+  }
+
+  private static void close(FileChannel lock) {
+    try {
+      if (lock != null) {
+        lock.close();
+      }
+    } catch (IOException e) {
+      log.warn("a lock of the plan cache could not be given back: {}", e.toString());
+    }
+  }
+
+  /** Keeps a plan if that is possible; it has been built in any case, and is its caller's. */
+  private void store(Plan plan, String key, Path entry) {
+    try {
+      removeLeftovers(key);
+      Path temporary = Files.createTempFile(folder, key, ".tmp");
       try {
         plan.write(temporary);
         Files.move(temporary, entry, StandardCopyOption.ATOMIC_MOVE);
@@ -118,6 +191,15 @@ final class PlanCache {
       }
     } catch (IOException e) {
       log.warn("a plan could not be kept as {}: {}", entry, e.toString());
+    }
+  }
+
+  /** Deletes what processes left that ended while they wrote this entry, under its lock. */
+  private void removeLeftovers(String key) throws IOException {
+    try (DirectoryStream<Path> leftovers = Files.newDirectoryStream(folder, key + "*.tmp")) {
+      for (Path leftover : leftovers) {
+        Files.deleteIfExists(leftover);
+      }
     }
   }
 
@@ -145,37 +227,53 @@ final class PlanCache {
     }
   }
 
-  private static void digest(Path file, MessageDigest digest) throws IOException {
+  /**
+   * Digests a file.
+   *
+   * @param locations takes the names of the files that hold the file's weights, if it is a model;
+   *     null if it is none
+   */
+  private static void digest(Path file, MessageDigest digest, Set<String> locations)
+      throws IOException {
     try (FileChannel channel = FileChannel.open(file)) {
-      ByteBuffer piece = ByteBuffer.allocate(1 << 20);
+      ByteBuffer piece = ByteBuffer.allocate(PIECE_BYTES);
+      String seen = "";
+      long size = 0;
       while (channel.read(piece) >= 0) {
         digest.update(piece.flip());
+        size += piece.limit();
+        if (locations != null) {
+          // With the end of what came before: names do not heed where pieces end.
+          seen += new String(piece.array(), 0, piece.limit(), StandardCharsets.ISO_8859_1);
+          addLocations(seen, locations);
+          seen = seen.substring(Math.max(0, seen.length() - LOCATION_BYTES));
+        }
         piece.clear();
       }
+      digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, size));
     }
   }
 
-  /**
-   * Returns the files beside a model that may hold its weights: ONNX names them in the model by
-   * their file names, so a file whose name does not occur there is none.
-   */
-  private static List<Path> externalWeights(Path model) throws IOException {
-    Path folder = model.toAbsolutePath().getParent();
-    if (Files.size(model) > MAX_BYTES_WITHOUT_WEIGHTS) {
-      return List.of(); // with its weights inside
+  /** Finds the weights' files by how they are written, wherever in the model's graphs that is. */
+  private static void addLocations(String content, Set<String> locations) {
+    int at = content.indexOf(LOCATION);
+    for (; at >= 0; at = content.indexOf(LOCATION, at + 1)) {
+      int start = at + LOCATION.length();
+      int length = 0;
+      for (int shift = 0; shift < 14 && start < content.length(); shift += 7) {
+        int next = content.charAt(start++);
+        length |= (next & 0x7f) << shift;
+        if (next < 0x80) {
+          break;
+        }
+      }
+      if (length > 0 && length <= content.length() - start) {
+        String name = content.substring(start, start + length);
+        if (name.indexOf(0) < 0) { // else it is no file's
+          locations.add(
+              new String(name.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
+        }
+      }
     }
-    String content = Files.readString(model, StandardCharsets.ISO_8859_1);
-    try (Stream<Path> siblings = Files.list(folder)) {
-      return siblings
-          .filter(Files::isRegularFile)
-          .filter(sibling -> !sibling.getFileName().equals(model.getFileName()))
-          .filter(sibling -> content.contains(latin1(sibling.getFileName().toString())))
-          .sorted()
-          .toList();
-    }
-  }
-
-  private static String latin1(String name) {
-    return new String(name.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
   }
 }

@@ -12,10 +12,12 @@ import java.util.TreeSet;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.tensorrt.global.nvinfer.ActivationType;
 import org.bytedeco.tensorrt.global.nvinfer.DataType;
+import org.bytedeco.tensorrt.global.nvinfer.ElementWiseOperation;
 import org.bytedeco.tensorrt.global.nvinfer.LayerType;
 import org.bytedeco.tensorrt.nvinfer.IActivationLayer;
 import org.bytedeco.tensorrt.nvinfer.ICastLayer;
 import org.bytedeco.tensorrt.nvinfer.IConstantLayer;
+import org.bytedeco.tensorrt.nvinfer.IElementWiseLayer;
 import org.bytedeco.tensorrt.nvinfer.ILayer;
 import org.bytedeco.tensorrt.nvinfer.INetworkDefinition;
 import org.bytedeco.tensorrt.nvinfer.ITensor;
@@ -33,8 +35,9 @@ import org.bytedeco.tensorrt.nvinfer.Weights;
  *       products, convolutions, einsums, the tables of gathers, elementwise arithmetic,
  *       concatenations;
  *   <li><b>exact</b> layers get their low inputs through a cast back: softmax, sigmoid and its kin,
- *       reductions, normalisation, unary functions, anything not known here, and what the user
- *       pinned;
+ *       reductions, normalisation, unary functions, powers, comparisons and divisions to whole
+ *       numbers, which turn a rounding into another answer, anything not known here, and what the
+ *       user pinned;
  *   <li><b>passing</b> layers compute nothing and take what comes: shuffles, slices, ReLU,
  *       identities. If such a layer has several float inputs of different types, they all become
  *       exact.
@@ -46,8 +49,9 @@ import org.bytedeco.tensorrt.nvinfer.Weights;
  *
  * <p>Two things would change a score by far more than rounding. A constant beyond half precision's
  * range, such as the {@code -1e9} of an attention mask, would become infinite, and infinity times
- * zero is no number: a layer with such a constant stays exact. And integers are never touched: ids
- * and shapes are no values to round.
+ * zero is no number: a layer with such a constant stays exact, and so do those that its sums,
+ * products and choices go on to. And integers are never touched: ids and shapes are no values to
+ * round.
  */
 final class PrecisionPass {
   private static final float LARGEST_HALF = 65504f;
@@ -85,14 +89,9 @@ final class PrecisionPass {
           case FP16 -> DataType.kHALF;
           case BF16 -> DataType.kBF16;
         };
-    if (low == null && pins.isEmpty()) {
-      return;
+    if (low != null) {
+      new PrecisionPass(network, low, pins).rewrite();
     }
-    if (low == null) {
-      throw new ModelException(
-          "layers can be pinned where the engine's precision is FP16 or BF16, not " + precision);
-    }
-    new PrecisionPass(network, low, pins).rewrite();
   }
 
   private void rewrite() {
@@ -104,7 +103,9 @@ final class PrecisionPass {
     for (int i = 0; i < layers; i++) {
       ILayer layer = network.getLayer(i);
       rememberLargeConstant(layer);
-      switch (kindOf(layer)) {
+      Kind kind = kindOf(layer);
+      rememberLargeResult(layer);
+      switch (kind) {
         case LOW -> castInputs(layer, true);
         case EXACT -> castInputs(layer, false);
         case PASSING -> {
@@ -112,6 +113,12 @@ final class PrecisionPass {
             castInputs(layer, false);
           }
         }
+      }
+    }
+    for (int i = 0; i < layers; i++) {
+      // A loop's recurrence reads what comes after it, whose type has only been decided by now.
+      if (network.getLayer(i).getType().intern() == LayerType.kRECURRENCE) {
+        castInputs(network.getLayer(i), false);
       }
     }
     if (!unusedPins.isEmpty()) {
@@ -134,18 +141,14 @@ final class PrecisionPass {
     Precision pin = pins.get(layer.getName());
     if (pin != null) {
       unusedPins.remove(layer.getName());
-      return pin == Precision.FP32 || pin == Precision.TF32 ? Kind.EXACT : Kind.LOW;
+      return pin == Precision.FP32 ? Kind.EXACT : Kind.LOW;
     }
     LayerType type = layer.getType().intern();
     return switch (type) {
-      case kMATRIX_MULTIPLY,
-          kCONVOLUTION,
-          kDECONVOLUTION,
-          kEINSUM,
-          kGATHER,
-          kELEMENTWISE,
-          kCONCATENATION ->
+      case kMATRIX_MULTIPLY, kCONVOLUTION, kDECONVOLUTION, kEINSUM, kGATHER, kCONCATENATION ->
           hasTooLargeInput(layer) ? Kind.EXACT : Kind.LOW;
+      case kELEMENTWISE ->
+          hasTooLargeInput(layer) || !isSmooth(operationOf(layer)) ? Kind.EXACT : Kind.LOW;
       case kACTIVATION -> {
         ActivationType function = new IActivationLayer(layer).getActivationType().intern();
         yield function == ActivationType.kRELU || function == ActivationType.kLEAKY_RELU
@@ -174,6 +177,18 @@ final class PrecisionPass {
     }
   }
 
+  private static ElementWiseOperation operationOf(ILayer layer) {
+    return new IElementWiseLayer(layer).getOperation().intern();
+  }
+
+  /** Tells whether rounding the inputs a little changes the result a little. */
+  private static boolean isSmooth(ElementWiseOperation operation) {
+    return switch (operation) {
+      case kSUM, kSUB, kPROD, kDIV, kMIN, kMAX -> true;
+      default -> false;
+    };
+  }
+
   private static boolean isFloat(DataType type) {
     return type == DataType.kFLOAT || type == DataType.kHALF || type == DataType.kBF16;
   }
@@ -196,17 +211,34 @@ final class PrecisionPass {
   }
 
   private void rememberLargeConstant(ILayer layer) {
-    LayerType type = layer.getType().intern();
-    if (low != DataType.kHALF) {
-      return;
-    }
-    if (type == LayerType.kCONSTANT) {
-      Weights weights = new IConstantLayer(layer).getWeights();
-      if (weights.type().intern() == DataType.kFLOAT && exceedsHalf(weights)) {
-        tooLarge.add(layer.getOutput(0).address());
+    if (low == DataType.kHALF && layer.getType().intern() == LayerType.kCONSTANT) {
+      try (Weights weights = new IConstantLayer(layer).getWeights()) {
+        if (weights.type().intern() == DataType.kFLOAT && exceedsHalf(weights)) {
+          tooLarge.add(layer.getOutput(0).address());
+        }
       }
-    } else if (type == LayerType.kSHUFFLE && tooLarge.contains(layer.getInput(0).address())) {
-      // The parser broadcasts constants through shuffles.
+    }
+  }
+
+  /**
+   * Follows large values as far as they stay large: the parser broadcasts constants through
+   * shuffles, and models multiply, add and choose their masks.
+   */
+  private void rememberLargeResult(ILayer layer) {
+    boolean large =
+        switch (layer.getType().intern()) {
+          case kSHUFFLE, kSLICE, kIDENTITY, kSELECT, kCONCATENATION, kGATHER ->
+              hasTooLargeInput(layer);
+          case kELEMENTWISE ->
+              switch (operationOf(layer)) {
+                case kSUM, kSUB, kPROD, kMIN, kMAX -> hasTooLargeInput(layer);
+                // What is divided by a large number is small.
+                case kDIV -> tooLarge.contains(layer.getInput(0).address());
+                default -> false;
+              };
+          default -> false;
+        };
+    if (large) {
       tooLarge.add(layer.getOutput(0).address());
     }
   }

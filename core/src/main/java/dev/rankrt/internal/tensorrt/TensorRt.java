@@ -3,6 +3,8 @@ package dev.rankrt.internal.tensorrt;
 import dev.rankrt.natives.LoadOptions;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.Natives;
+import dev.rankrt.natives.internal.Uninterruptibly;
+import java.util.concurrent.FutureTask;
 import java.util.function.Supplier;
 
 /**
@@ -37,44 +39,13 @@ record TensorRt(Natives natives, TensorRtLog log) {
   }
 
   /**
-   * Runs something with a device current on the calling thread, and puts the caller's device back.
-   */
-  <T> T onDevice(int ordinal, Supplier<T> work) {
-    int before = cuda().device();
-    if (before == ordinal) {
-      return work.get();
-    }
-    cuda().setDevice(ordinal);
-    try {
-      return work.get();
-    } finally {
-      cuda().setDevice(before);
-    }
-  }
-
-  /**
    * Creates an object that owns native memory where no {@code PointerScope} of the caller's is
    * open: it would adopt the object, and free it at its end. Scopes belong to threads, so a thread
    * of our own has none.
    */
   private static <T> T detached(Supplier<T> factory) {
-    Object[] made = new Object[1];
-    Thread thread = new Thread(() -> made[0] = factory.get(), "rankrt-tensorrt-log");
-    thread.start();
-    boolean interrupted = false;
-    while (true) {
-      try {
-        thread.join();
-        break;
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
-    @SuppressWarnings("unchecked")
-    T result = (T) made[0];
-    return result;
+    FutureTask<T> task = new FutureTask<>(factory::get);
+    new Thread(task, "rankrt-tensorrt-log").start();
+    return Uninterruptibly.get(task);
   }
 }

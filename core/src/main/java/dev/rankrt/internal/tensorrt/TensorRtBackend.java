@@ -21,12 +21,6 @@ import java.util.TreeSet;
  */
 public final class TensorRtBackend implements Backend {
 
-  /**
-   * Part of every cache key: raised when a plan would be built differently, or its header read
-   * differently.
-   */
-  private static final String FORMAT = "1";
-
   private static final int SMALL_BATCH = 64;
 
   /**
@@ -66,8 +60,10 @@ public final class TensorRtBackend implements Backend {
           case RANKRT_PLAN -> Plan.read(model);
           case TENSORRT_PLAN -> Plan.readForeign(model);
           case OTHER ->
-              tensorRt.onDevice(
-                  device.ordinal(), () -> cachedOrBuilt(tensorRt, model, device, options));
+              tensorRt
+                  .cuda()
+                  .onDevice(
+                      device.ordinal(), () -> cachedOrBuilt(tensorRt, model, device, options));
         }) {
       return TensorRtEngine.load(tensorRt, device.ordinal(), name, plan, options);
     }
@@ -83,7 +79,7 @@ public final class TensorRtBackend implements Backend {
     }
     List<String> settings =
         List.of(
-            FORMAT,
+            Plan.FORMAT,
             tensorRt.version(),
             PlanBuilder.describe(gpu),
             options.precision().name(),
@@ -92,7 +88,8 @@ public final class TensorRtBackend implements Backend {
             Integer.toString(options.builderLevel()),
             Long.toString(options.workspaceBytes()),
             options.idRanges().toString(),
-            options.pins().toString());
+            options.pins().toString(),
+            Sample.keyOf(options));
     return new PlanCache(folder)
         .get(PlanCache.key(model, settings), () -> build(tensorRt, gpu, model, options));
   }
@@ -130,10 +127,12 @@ public final class TensorRtBackend implements Backend {
     try {
       TensorRtEngine engine = TensorRtEngine.load(tensorRt, gpu.ordinal(), name, plan, options);
       try {
+        // Before anything is measured: what the user gave may not fit.
+        Sample sample = Sample.of(engine.inputs(), engine.minBatch(), engine.maxBatch(), options);
         PlanBuilder.report(options, "measuring profiles and transfers of " + name);
         Tuner.measure(engine).writeTo(plan.header());
         if (options.precision() != Precision.FP32) {
-          compare(tensorRt, builder, engine, plan, model, options);
+          compare(tensorRt, builder, engine, plan, model, options, sample);
         }
       } finally {
         engine.close();
@@ -153,7 +152,8 @@ public final class TensorRtBackend implements Backend {
       TensorRtEngine engine,
       Plan plan,
       Path model,
-      EngineOptions options) {
+      EngineOptions options,
+      Sample sample) {
     PlanBuilder.report(options, "comparing " + options.precision() + " with FP32");
     try (Plan reference =
         builder.build(
@@ -162,7 +162,7 @@ public final class TensorRtBackend implements Backend {
           TensorRtEngine.load(
               tensorRt, engine.ordinal(), engine.name() + " in FP32", reference, options);
       try {
-        AccuracyReport report = Accuracy.compare(engine, exact, options);
+        AccuracyReport report = Accuracy.compare(engine, exact, sample);
         PlanBuilder.report(options, "largest difference from FP32: " + report.maxDifference());
         Accuracy.writeTo(report, plan.header());
       } finally {

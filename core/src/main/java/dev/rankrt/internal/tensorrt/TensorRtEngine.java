@@ -27,9 +27,13 @@ import org.bytedeco.tensorrt.nvinfer.Dims64;
 import org.bytedeco.tensorrt.nvinfer.ICudaEngine;
 import org.bytedeco.tensorrt.nvinfer.IExecutionContext;
 import org.bytedeco.tensorrt.nvinfer.IRuntime;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A plan on a GPU, shared by its sessions. Safe for use by several threads. */
 final class TensorRtEngine implements BackendEngine {
+  private static final Logger log = LoggerFactory.getLogger(TensorRtEngine.class);
+
   /**
    * Pinned memory has no limit of its own that could be asked for: the host's memory is the limit.
    */
@@ -52,7 +56,10 @@ final class TensorRtEngine implements BackendEngine {
   private final DevicePool devicePool;
   private final StagingPool stagingPool;
   private final AccuracyReport accuracy;
-  private volatile Tuning tuning;
+  private final Tuning tuning;
+
+  /** Set when a session's work did not end: it may be using the engine. */
+  private volatile boolean keptForever;
 
   private TensorRtEngine(
       TensorRt tensorRt,
@@ -94,7 +101,9 @@ final class TensorRtEngine implements BackendEngine {
    */
   static TensorRtEngine load(
       TensorRt tensorRt, int ordinal, String name, Plan plan, EngineOptions options) {
-    return tensorRt.onDevice(ordinal, () -> loadOnCurrent(tensorRt, ordinal, name, plan, options));
+    return tensorRt
+        .cuda()
+        .onDevice(ordinal, () -> loadOnCurrent(tensorRt, ordinal, name, plan, options));
   }
 
   private static TensorRtEngine loadOnCurrent(
@@ -242,10 +251,28 @@ final class TensorRtEngine implements BackendEngine {
               engine.getProfileShape(input.name(), profile, OptProfileSelector.kMAX)) {
             maximum = Math.min(maximum, dimensions.d(0));
           }
+          try (Dims64 dimensions =
+              engine.getProfileShape(input.name(), profile, OptProfileSelector.kMIN)) {
+            requireFromOneRow(input.name(), profile, dimensions.d(0));
+          }
         }
       }
     }
     return maximum;
+  }
+
+  private void requireFromOneRow(String input, int profile, long minimum) {
+    if (minimum > 1) {
+      throw new ModelException(
+          name
+              + ": input '"
+              + input
+              + "' takes at least "
+              + minimum
+              + " rows in optimisation profile "
+              + profile
+              + "; build the plan with profiles that begin with 1 row");
+    }
   }
 
   private int largestBatch() {
@@ -324,11 +351,6 @@ final class TensorRtEngine implements BackendEngine {
     return options;
   }
 
-  /** Decides how the sessions that are made from now on run. */
-  void tune(Tuning measured) {
-    tuning = measured;
-  }
-
   @Override
   public List<TensorSpec> inputs() {
     return signature.inputs();
@@ -365,19 +387,32 @@ final class TensorRtEngine implements BackendEngine {
   }
 
   TensorRtSession newSession(Tuning way) {
-    return tensorRt.onDevice(ordinal, () -> TensorRtSession.create(this, way));
+    return tensorRt.cuda().onDevice(ordinal, () -> TensorRtSession.create(this, way));
+  }
+
+  /** Leaves the engine in memory when it is closed. Leaking is better than corrupting. */
+  void keepForever() {
+    keptForever = true;
   }
 
   @Override
   public void close() {
-    tensorRt.onDevice(
-        ordinal,
-        () -> {
-          devicePool.close();
-          stagingPool.close();
-          NativeObjects.destroy(engine);
-          NativeObjects.destroy(runtime);
-          return null;
-        });
+    tensorRt
+        .cuda()
+        .onDevice(
+            ordinal,
+            () -> {
+              Closing.all(List.of(devicePool::close, stagingPool::close, this::destroy));
+              return null;
+            });
+  }
+
+  private void destroy() {
+    if (keptForever) {
+      log.error("{} stays in GPU memory: a session's work on it did not end", name);
+      return;
+    }
+    NativeObjects.destroy(engine);
+    NativeObjects.destroy(runtime);
   }
 }

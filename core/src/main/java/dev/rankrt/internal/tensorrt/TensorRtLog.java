@@ -30,18 +30,26 @@ final class TensorRtLog extends ILogger {
 
   @Override
   public void log(Severity severity, String message) {
+    // Nothing may be thrown into the native caller, which would end the process.
     try {
       Severity known = severity.intern();
+      listeners.forEach(listener -> listener.accept(known, message)); // whatever a logger does
       switch (known) {
         case kINTERNAL_ERROR, kERROR -> log.error(message);
         case kWARNING -> log.warn(message);
         case kINFO -> log.info(message);
         case kVERBOSE -> log.trace(message);
       }
-      listeners.forEach(listener -> listener.accept(known, message));
     } catch (Throwable e) {
-      // It must not reach the native caller, and there is nobody else to tell.
-      log.error("a message of TensorRT's was lost", e);
+      lost(e);
+    }
+  }
+
+  private static void lost(Throwable failure) {
+    try {
+      log.error("a message of TensorRT's was lost", failure);
+    } catch (Throwable again) {
+      // There is nobody left to tell.
     }
   }
 }

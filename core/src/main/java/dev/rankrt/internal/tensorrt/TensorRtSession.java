@@ -66,11 +66,14 @@ final class TensorRtSession implements BackendSession {
    */
   private IExecutionContext unpadded;
 
-  /** Collects TensorRT's reasons where calls to it can fail; null while graphs are replayed. */
-  private Messages messages;
-
   private StagingBuffer host;
   private DeviceBuffer device;
+
+  /** Hands shapes to TensorRT; lies in the pinned region, so that nobody else can own it. */
+  private Dims64 dimensions;
+
+  /** What TensorRT says at the moment; null where nobody collects it. */
+  private Messages messages;
 
   private TensorRtSession(TensorRtEngine engine) {
     this.engine = engine;
@@ -83,31 +86,20 @@ final class TensorRtSession implements BackendSession {
   /** Creates a session, ready to run. The engine's device is current. */
   static TensorRtSession create(TensorRtEngine engine, Tuning tuning) {
     TensorRtSession session = new TensorRtSession(engine);
-    boolean success = false;
     try {
-      session.prepare(tuning);
-      success = true;
+      session.withMessages(() -> session.prepare(tuning));
       return session;
-    } finally {
-      if (!success) {
-        session.close();
-      }
+    } catch (RuntimeException | Error e) {
+      Closing.after(e, session::close);
+      throw e;
     }
   }
 
   private void prepare(Tuning tuning) {
-    try (Messages collecting = new Messages(engine.tensorRt().log())) {
-      messages = collecting;
-      prepareCollecting(tuning);
-    } finally {
-      messages = null;
-    }
-  }
-
-  private void prepareCollecting(Tuning tuning) {
     int rows = bucketSizes[bucketSizes.length - 1];
     long bytes = regionBytes(engine.inputs(), rows) + regionBytes(engine.outputs(), rows);
-    host = lease(engine.stagingPool(), bytes);
+    host = lease(engine.stagingPool(), bytes + ALIGNMENT);
+    dimensions = new Dims64(new Address(host.address() + bytes));
     device = lease(engine.devicePool(), bytes);
     long outputsAt = place(engine.inputs(), rows, 0, inputs);
     place(engine.outputs(), rows, outputsAt, outputs);
@@ -192,9 +184,9 @@ final class TensorRtSession implements BackendSession {
   private void setRows(IExecutionContext context, int rows) {
     for (Slot input : inputs) {
       if (input.memory().spec().shape().hasBatch() && engine.fixedBatch() == 0) {
-        try (Dims64 dimensions = input.dimensions(rows)) {
-          require(context.setInputShape(input.name(), dimensions), "take " + rows + " rows");
-        }
+        require(
+            context.setInputShape(input.name(), input.writeTo(dimensions, rows)),
+            "take " + rows + " rows");
       }
     }
   }
@@ -241,16 +233,21 @@ final class TensorRtSession implements BackendSession {
     return new CUstream_st(new Address(stream.address()));
   }
 
-  /** TensorRT says no by returning false; the reason went to the log. */
+  /** TensorRT says no by returning false; the reason goes to the log. */
   private void require(boolean done, String what) {
     if (!done) {
       throw new InferenceException(
-          "TensorRT did not "
-              + what
-              + " of "
-              + engine.name()
-              + ": "
-              + (messages == null ? "its reason is in the log" : messages.text()));
+          "TensorRT did not " + what + " for " + engine.name() + ": " + messages.text());
+    }
+  }
+
+  /** Everything that TensorRT may refuse happens in here. */
+  private void withMessages(Runnable work) {
+    try (Messages heard = new Messages(engine.tensorRt().log())) {
+      messages = heard;
+      work.run();
+    } finally {
+      messages = null;
     }
   }
 
@@ -272,23 +269,17 @@ final class TensorRtSession implements BackendSession {
     }
     int bucket = bucketFor(rows);
     if (unpadded != null && bucketSizes[bucket] != rows) {
-      enqueueUnpadded(rows);
+      withMessages(
+          () -> {
+            setRows(unpadded, rows);
+            enqueue(unpadded, rows, Transfer.COPY);
+          });
     } else {
       stream.launch(graphs[bucket]);
     }
     stream.await(WaitPolicy.ADAPTIVE);
     for (Slot output : outputs) {
       output.memory().fromModel(rows);
-    }
-  }
-
-  private void enqueueUnpadded(int rows) {
-    try (Messages collecting = new Messages(engine.tensorRt().log())) {
-      messages = collecting;
-      setRows(unpadded, rows);
-      enqueue(unpadded, rows, Transfer.COPY);
-    } finally {
-      messages = null;
     }
   }
 
@@ -302,22 +293,31 @@ final class TensorRtSession implements BackendSession {
 
   @Override
   public void close() {
-    engine.tensorRt().onDevice(engine.ordinal(), this::closeOnDevice);
+    engine.tensorRt().cuda().onDevice(engine.ordinal(), this::closeOnDevice);
   }
 
   private Void closeOnDevice() {
+    List<Runnable> steps = new ArrayList<>();
     for (CapturedGraph graph : graphs) {
       if (graph != null) {
-        graph.close();
+        steps.add(graph::close);
       }
     }
-    stream.close();
-    if (stream.leaked()) {
-      return null; // its work may still be using all of this
-    }
-    contexts.forEach(engine::destroy);
-    leases.forEach(Lease::close);
+    steps.add(stream::close);
+    steps.add(this::release);
+    Closing.all(steps);
     return null;
+  }
+
+  private void release() {
+    if (stream.leaked()) {
+      engine.keepForever(); // the stream's work may still be using all of it
+      return;
+    }
+    List<Runnable> steps = new ArrayList<>();
+    contexts.forEach(context -> steps.add(() -> engine.destroy(context)));
+    leases.forEach(lease -> steps.add(lease::close));
+    Closing.all(steps);
   }
 
   /**
@@ -335,9 +335,9 @@ final class TensorRtSession implements BackendSession {
       return HostTensor.modelBytes(memory.spec(), rows);
     }
 
-    Dims64 dimensions(int rows) {
+    Dims64 writeTo(Dims64 dimensions, int rows) {
       Shape shape = memory.spec().shape();
-      Dims64 dimensions = new Dims64().nbDims(shape.rank());
+      dimensions.nbDims(shape.rank());
       for (int axis = 0; axis < shape.rank(); axis++) {
         dimensions.d(axis, axis == 0 ? rows : shape.dimension(axis));
       }

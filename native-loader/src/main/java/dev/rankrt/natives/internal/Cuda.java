@@ -83,11 +83,19 @@ public interface Cuda {
       return work.get();
     }
     setDevice(ordinal);
+    T result;
     try {
-      return work.get();
-    } finally {
-      setDevice(before);
+      result = work.get();
+    } catch (RuntimeException | Error e) {
+      try {
+        setDevice(before);
+      } catch (RuntimeException again) {
+        e.addSuppressed(again);
+      }
+      throw e;
     }
+    setDevice(before);
+    return result;
   }
 
   /** Returns the current device's free and total memory. */

@@ -1,0 +1,36 @@
+package dev.rankrt.internal.tensorrt;
+
+import java.util.List;
+
+/** Closes several things: all of them, whatever fails. */
+final class Closing {
+  private Closing() {}
+
+  /** Runs every step in order, and throws the first failure with the others suppressed. */
+  static void all(List<Runnable> steps) {
+    RuntimeException first = null;
+    for (Runnable step : steps) {
+      try {
+        step.run();
+      } catch (RuntimeException e) {
+        if (first == null) {
+          first = e;
+        } else {
+          first.addSuppressed(e);
+        }
+      }
+    }
+    if (first != null) {
+      throw first;
+    }
+  }
+
+  /** Undoes something after a failure, which stays the one that is thrown. */
+  static void after(Throwable failure, Runnable undo) {
+    try {
+      undo.run();
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
+    }
+  }
+}
