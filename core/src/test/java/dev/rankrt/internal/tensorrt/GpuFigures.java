@@ -31,6 +31,7 @@ import org.bytedeco.tensorrt.nvinfer.ITensor;
  * <pre>
  *   GpuFigures open MODEL CACHE NAME      times of opening, of the first call and of later ones
  *   GpuFigures typing MODEL               strong FP16 typing against TensorRT 10's FP16 flag
+ *   GpuFigures profiles MODEL             every optimisation profile and transfer, up to 4096 rows
  * </pre>
  */
 final class GpuFigures {
@@ -48,6 +49,7 @@ final class GpuFigures {
     switch (arguments[0]) {
       case "open" -> open(model, Path.of(arguments[2]), arguments[3]);
       case "typing" -> typing(model);
+      case "profiles" -> profiles(model);
       default -> throw new IllegalArgumentException(arguments[0]);
     }
   }
@@ -157,6 +159,45 @@ final class GpuFigures {
     flagged.close();
   }
 
+  /** What the choice that is kept with a plan is made from. */
+  private static void profiles(Path model) {
+    TensorRt tensorRt = TensorRt.load();
+    Cuda.DeviceProperties gpu = tensorRt.cuda().properties(0);
+    EngineOptions options =
+        EngineOptions.builder()
+            .device(Device.gpu(0))
+            .precision(Precision.FP16)
+            .maxBatch(4096)
+            .build();
+    List<Integer> optima = List.of(1024, 64);
+    TensorRtEngine engine =
+        built(
+            tensorRt,
+            gpu,
+            options,
+            "profiles",
+            builder ->
+                new PlanBuilder(tensorRt, gpu, options, builder)
+                    .build(model, Precision.FP16, optima, options.builderLevel()));
+    for (int profile = 0; profile < optima.size(); profile++) {
+      for (Transfer transfer : Transfer.values()) {
+        long before = tensorRt.cuda().memoryInfo().freeBytes();
+        TensorRtSession session =
+            engine.newSession(Tuning.uniform(engine.buckets(), profile, transfer));
+        String what = "profile for " + optima.get(profile) + " rows, " + transfer + ", ";
+        Figures.add(
+            what + "GPU bytes of a session",
+            (double) (before - tensorRt.cuda().memoryInfo().freeBytes()));
+        for (int rows : new int[] {1, 64, 256, 1024, 4096}) {
+          median(session, rows);
+          Figures.add(what + rows + " rows, p50 microseconds", median(session, rows));
+        }
+        session.close();
+      }
+    }
+    engine.close();
+  }
+
   private static double median(TensorRtSession session, int rows) {
     long[] nanos = new long[RUNS];
     for (int i = 0; i < RUNS; i++) {
@@ -176,7 +217,7 @@ final class GpuFigures {
       Function<IBuilder, Plan> build) {
     long start = System.nanoTime();
     try (Plan plan = Builders.ofProcess().with(tensorRt, gpu, build)) {
-      Figures.add("typing, building, " + name + ", seconds", since(start) / 1e9);
+      Figures.add("building, " + name + ", seconds", since(start) / 1e9);
       return TensorRtEngine.load(tensorRt, 0, name, plan, options);
     }
   }
