@@ -1,6 +1,7 @@
 package dev.rankrt.internal;
 
 import dev.rankrt.TensorSpec;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -38,17 +39,17 @@ public final class HostTensor {
   }
 
   private static int hostBytes(TensorSpec spec, int rows) {
-    long bytes = spec.shape().elements(rows) * spec.type().hostBytes();
-    if (bytes > Integer.MAX_VALUE) {
+    long elements = spec.shape().elements(rows);
+    if (elements > Integer.MAX_VALUE / spec.type().hostBytes()) { // bytes could be beyond any long
       throw new IllegalArgumentException(
           spec
               + " needs "
-              + bytes
+              + BigInteger.valueOf(elements).multiply(BigInteger.valueOf(spec.type().hostBytes()))
               + " bytes for "
               + rows
               + " rows, at most 2 GiB are possible; lower maxBatch");
     }
-    return (int) bytes;
+    return (int) elements * spec.type().hostBytes();
   }
 
   /**
