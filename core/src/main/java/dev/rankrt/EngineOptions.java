@@ -1,6 +1,10 @@
 package dev.rankrt;
 
+import java.nio.Buffer;
+import java.nio.FloatBuffer;
+import java.nio.LongBuffer;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,6 +30,7 @@ public final class EngineOptions {
   private final Path planCache;
   private final Path timingCache;
   private final BuildListener buildListener;
+  private final Map<String, Buffer> sample;
 
   private EngineOptions(Builder builder) {
     this.device = builder.device;
@@ -41,12 +46,28 @@ public final class EngineOptions {
     this.planCache = builder.planCache;
     this.timingCache = builder.timingCache;
     this.buildListener = builder.buildListener;
+    this.sample = new TreeMap<>(builder.sample);
     for (int batch : optimizeFor) {
       if (batch < 1 || batch > maxBatch) {
         throw new IllegalArgumentException(
             "optimizeFor must be from 1 to maxBatch = " + maxBatch + ": " + batch);
       }
     }
+    boolean low = precision == Precision.FP16 || precision == Precision.BF16;
+    pins.forEach(
+        (layer, pin) -> {
+          if (!low || (pin != Precision.FP32 && pin != precision)) {
+            throw new IllegalArgumentException(
+                "layer '"
+                    + layer
+                    + "' is pinned to "
+                    + pin
+                    + " in an engine of "
+                    + precision
+                    + "; in engines of FP16 and BF16, layers can be pinned to FP32 or to the"
+                    + " engine's precision");
+          }
+        });
   }
 
   /**
@@ -194,6 +215,19 @@ public final class EngineOptions {
     return Optional.ofNullable(buildListener);
   }
 
+  /**
+   * Returns the rows that a lower precision is compared with {@link Precision#FP32} on.
+   *
+   * @return a read-only {@code FloatBuffer} or {@code LongBuffer} for each input, by name; none by
+   *     default, which leaves it to RankRT to draw some
+   */
+  public Map<String, Buffer> sample() {
+    Map<String, Buffer> copy = new TreeMap<>();
+    // Buffers of the caller's own: they have positions.
+    sample.forEach((input, values) -> copy.put(input, values.duplicate()));
+    return Collections.unmodifiableMap(copy);
+  }
+
   @Override
   public String toString() {
     return "EngineOptions[device="
@@ -220,6 +254,8 @@ public final class EngineOptions {
         + planCache
         + ", timingCache="
         + timingCache
+        + ", sample of "
+        + sample.keySet()
         + "]";
   }
 
@@ -265,6 +301,7 @@ public final class EngineOptions {
     private Path planCache = defaultPlanCache();
     private Path timingCache;
     private BuildListener buildListener;
+    private final Map<String, Buffer> sample = new LinkedHashMap<>();
 
     private Builder() {}
 
@@ -447,10 +484,51 @@ public final class EngineOptions {
     }
 
     /**
+     * Gives an input's part of the rows that a lower precision is compared with {@link
+     * Precision#FP32} on, when an ONNX file is built: real requests tell more than drawn numbers.
+     * Either every input is given, with the same number of rows, or none.
+     *
+     * @param input the input's name
+     * @param values rows, one after the other; copied
+     * @return this builder
+     */
+    public Builder sample(String input, float[] values) {
+      return sample(input, FloatBuffer.wrap(values.clone()).asReadOnlyBuffer());
+    }
+
+    /**
+     * Gives an input of ids, as {@link #sample(String, float[])} does.
+     *
+     * @param input the input's name
+     * @param ids rows, one after the other; copied
+     * @return this builder
+     */
+    public Builder sample(String input, int[] ids) {
+      return sample(input, Arrays.stream(ids).asLongStream().toArray());
+    }
+
+    /**
+     * Gives an input of ids, as {@link #sample(String, float[])} does.
+     *
+     * @param input the input's name
+     * @param ids rows, one after the other; copied
+     * @return this builder
+     */
+    public Builder sample(String input, long[] ids) {
+      return sample(input, LongBuffer.wrap(ids.clone()).asReadOnlyBuffer());
+    }
+
+    private Builder sample(String input, Buffer values) {
+      sample.put(Objects.requireNonNull(input, "input"), values);
+      return this;
+    }
+
+    /**
      * Returns the options collected so far.
      *
      * @return the options
-     * @throws IllegalArgumentException if {@code optimizeFor} names a batch beyond {@code maxBatch}
+     * @throws IllegalArgumentException if {@code optimizeFor} names a batch beyond {@code
+     *     maxBatch}, or a layer is pinned to what this engine cannot give it
      */
     public EngineOptions build() {
       return new EngineOptions(this);

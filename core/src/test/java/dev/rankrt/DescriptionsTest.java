@@ -69,13 +69,14 @@ class DescriptionsTest {
             .workspaceBytes(1 << 20)
             .pin("/head/Sigmoid", Precision.BF16)
             .planCache(Path.of("plans"))
-            .timingCache(Path.of("timings"));
+            .timingCache(Path.of("timings"))
+            .sample("ids", new int[] {1, 2});
     EngineOptions options = builder.build();
     builder.maxBatch(8).idRange("ids", 0, 0).idRange("item", 0, 0);
     assertEquals(
         "EngineOptions[device=gpu:1, precision=BF16, maxBatch=7, padding=false, cpuThreads=2, idRanges={ids=1 to 9},"
             + " optimizeFor=[1, 7], builderLevel=5, workspaceBytes=1048576, pins={/head/Sigmoid=BF16},"
-            + " planCache=plans, timingCache=timings]",
+            + " planCache=plans, timingCache=timings, sample of [ids]]",
         options.toString());
     assertEquals(Optional.of(new IdRange(1, 9)), options.idRange("ids"));
     assertEquals(Set.of("ids"), options.idRanges().keySet());

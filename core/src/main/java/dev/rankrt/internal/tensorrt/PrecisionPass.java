@@ -141,7 +141,7 @@ final class PrecisionPass {
     Precision pin = pins.get(layer.getName());
     if (pin != null) {
       unusedPins.remove(layer.getName());
-      return pin == Precision.FP32 || pin == Precision.TF32 ? Kind.EXACT : Kind.LOW;
+      return pin == Precision.FP32 ? Kind.EXACT : Kind.LOW;
     }
     LayerType type = layer.getType().intern();
     return switch (type) {

@@ -86,7 +86,8 @@ public final class TensorRtBackend implements Backend {
             Integer.toString(options.builderLevel()),
             Long.toString(options.workspaceBytes()),
             options.idRanges().toString(),
-            options.pins().toString());
+            options.pins().toString(),
+            Sample.keyOf(options));
     return new PlanCache(folder)
         .get(PlanCache.key(model, settings), () -> build(tensorRt, gpu, model, options));
   }
@@ -124,10 +125,12 @@ public final class TensorRtBackend implements Backend {
     try {
       TensorRtEngine engine = TensorRtEngine.load(tensorRt, gpu.ordinal(), name, plan, options);
       try {
+        // Before anything is measured: what the user gave may not fit.
+        Sample sample = Sample.of(engine.inputs(), engine.minBatch(), engine.maxBatch(), options);
         PlanBuilder.report(options, "measuring profiles and transfers of " + name);
         Tuner.measure(engine).writeTo(plan.header());
         if (options.precision() != Precision.FP32) {
-          compare(tensorRt, builder, engine, plan, model, options);
+          compare(tensorRt, builder, engine, plan, model, options, sample);
         }
       } finally {
         engine.close();
@@ -147,7 +150,8 @@ public final class TensorRtBackend implements Backend {
       TensorRtEngine engine,
       Plan plan,
       Path model,
-      EngineOptions options) {
+      EngineOptions options,
+      Sample sample) {
     PlanBuilder.report(options, "comparing " + options.precision() + " with FP32");
     try (Plan reference =
         builder.build(
@@ -156,7 +160,7 @@ public final class TensorRtBackend implements Backend {
           TensorRtEngine.load(
               tensorRt, engine.ordinal(), engine.name() + " in FP32", reference, options);
       try {
-        AccuracyReport report = Accuracy.compare(engine, exact, options);
+        AccuracyReport report = Accuracy.compare(engine, exact, sample);
         PlanBuilder.report(options, "largest difference from FP32: " + report.maxDifference());
         Accuracy.writeTo(report, plan.header());
       } finally {
