@@ -57,7 +57,7 @@ final class OnnxFile {
         }
         file.seek(file.getFilePointer() + length);
         if (field < found.length) {
-          found[(int) field] = true;
+          found[(int) field] = field != GRAPH || length > 0;
         }
       }
       if (!found[IR_VERSION] || !found[GRAPH] || !found[OPSET_IMPORT]) {
