@@ -935,7 +935,7 @@ abstract class EngineContract {
             engine.newSession().close();
           }
         },
-        "'x' FLOAT32[batch, 65536] needs 655360000 values of 4 bytes for 10000 rows",
+        "'x' FLOAT32[batch, 65536] needs 2621440000 bytes for 10000 rows",
         "lower maxBatch");
   }
 

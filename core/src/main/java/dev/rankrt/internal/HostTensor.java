@@ -1,6 +1,7 @@
 package dev.rankrt.internal;
 
 import dev.rankrt.TensorSpec;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -43,9 +44,7 @@ public final class HostTensor {
       throw new IllegalArgumentException(
           spec
               + " needs "
-              + elements
-              + " values of "
-              + spec.type().hostBytes()
+              + BigInteger.valueOf(elements).multiply(BigInteger.valueOf(spec.type().hostBytes()))
               + " bytes for "
               + rows
               + " rows, at most 2 GiB are possible; lower maxBatch");

@@ -1,5 +1,6 @@
 package dev.rankrt.internal.tensorrt;
 
+import dev.rankrt.natives.internal.Address;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -71,8 +72,10 @@ final class NativeFile implements AutoCloseable {
   }
 
   private static ByteBuffer piece(Pointer data, long size, long start) {
-    long end = Math.min(size, start + PIECE_BYTES);
-    return new BytePointer(data).position(start).limit(end).asByteBuffer();
+    // By address: the buffer of a pointer with a position begins where the pointer does.
+    return new BytePointer(new Address(data.address() + start))
+        .capacity(Math.min(PIECE_BYTES, size - start))
+        .asByteBuffer();
   }
 
   Pointer data() {

@@ -99,10 +99,13 @@ final class OnnxFile {
     fields(
         file.length(),
         (number, value) -> {
-          found.add(number);
           if (number == MODEL_GRAPH) {
+            if (value == file.getFilePointer()) {
+              return; // empty
+            }
             checkInputs(value);
           }
+          found.add(number);
         });
     if (!found.contains((long) MODEL_IR_VERSION)
         || !found.contains((long) MODEL_GRAPH)

@@ -34,7 +34,11 @@ final class OnnxParsing implements AutoCloseable {
     this.path = new BytePointer(model.toAbsolutePath().toString(), StandardCharsets.UTF_8);
   }
 
-  /** Parses a file into a new strongly typed network. */
+  /**
+   * Parses a file into a new strongly typed network. TensorRT 11 has no other kind, and deprecates
+   * the flag that 10 needs.
+   */
+  @SuppressWarnings("deprecation")
   static OnnxParsing parse(TensorRt tensorRt, IBuilder builder, Path model) {
     int stronglyTyped = 1 << NetworkDefinitionCreationFlag.kSTRONGLY_TYPED.value;
     return parse(tensorRt, builder, model, stronglyTyped);

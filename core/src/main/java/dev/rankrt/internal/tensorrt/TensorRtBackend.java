@@ -5,7 +5,9 @@ import dev.rankrt.Device;
 import dev.rankrt.EngineOptions;
 import dev.rankrt.Precision;
 import dev.rankrt.natives.CudaException;
+import dev.rankrt.natives.DeviceLostException;
 import dev.rankrt.natives.NativeLoadException;
+import dev.rankrt.natives.RankRtException;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.spi.Backend;
 import dev.rankrt.spi.BackendEngine;
@@ -14,12 +16,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs models on a GPU through TensorRT, building them first where that is needed. Safe for use by
  * several threads.
  */
 public final class TensorRtBackend implements Backend {
+  private static final Logger log = LoggerFactory.getLogger(TensorRtBackend.class);
 
   private static final int SMALL_BATCH = 64;
 
@@ -132,7 +137,7 @@ public final class TensorRtBackend implements Backend {
         PlanBuilder.report(options, "measuring profiles and transfers of " + name);
         Tuner.measure(engine).writeTo(plan.header());
         if (options.precision() != Precision.FP32) {
-          compare(tensorRt, builder, engine, plan, model, options, sample);
+          compareIfPossible(tensorRt, builder, engine, plan, model, options, sample);
         }
       } finally {
         engine.close();
@@ -143,6 +148,26 @@ public final class TensorRtBackend implements Backend {
       if (!success) {
         plan.close();
       }
+    }
+  }
+
+  /**
+   * Leaves a plan without a report where the same model in single precision does not fit beside it.
+   */
+  private static void compareIfPossible(
+      TensorRt tensorRt,
+      PlanBuilder builder,
+      TensorRtEngine engine,
+      Plan plan,
+      Path model,
+      EngineOptions options,
+      Sample sample) {
+    try {
+      compare(tensorRt, builder, engine, plan, model, options, sample);
+    } catch (DeviceLostException e) {
+      throw e;
+    } catch (RankRtException e) {
+      log.warn("{} could not be compared with FP32", engine.name(), e);
     }
   }
 

@@ -251,17 +251,17 @@ final class TensorRtEngine implements BackendEngine {
               engine.getProfileShape(input.name(), profile, OptProfileSelector.kMAX)) {
             maximum = Math.min(maximum, dimensions.d(0));
           }
-          try (Dims64 dimensions =
-              engine.getProfileShape(input.name(), profile, OptProfileSelector.kMIN)) {
-            requireFromOneRow(input.name(), profile, dimensions.d(0));
-          }
+        }
+        // Others' plans run with their first profile, and ours have the same rows in all.
+        try (Dims64 dimensions = engine.getProfileShape(input.name(), 0, OptProfileSelector.kMIN)) {
+          requireFromOneRow(input.name(), dimensions.d(0));
         }
       }
     }
     return maximum;
   }
 
-  private void requireFromOneRow(String input, int profile, long minimum) {
+  private void requireFromOneRow(String input, long minimum) {
     if (minimum > 1) {
       throw new ModelException(
           name
@@ -269,9 +269,8 @@ final class TensorRtEngine implements BackendEngine {
               + input
               + "' takes at least "
               + minimum
-              + " rows in optimisation profile "
-              + profile
-              + "; build the plan with profiles that begin with 1 row");
+              + " rows in the plan's first optimisation profile; build the plan with one that begins"
+              + " with 1 row");
     }
   }
 
