@@ -40,6 +40,9 @@ class PlanGpuTest {
   private static final float[] DENSE = new float[OnnxModels.DENSE];
   private static final int[] IDS = new int[OnnxModels.IDS];
 
+  /** Two builds of a model may choose different kernels, which round differently. */
+  private static final float OTHER_KERNELS = 1e-3f;
+
   @TempDir static Path folder;
   private Path model;
   private float score;
@@ -110,7 +113,7 @@ class PlanGpuTest {
         scores.add(threads.submit(() -> scoreOf(model, options)));
       }
       for (Future<Float> one : scores) {
-        assertEquals(score, one.get(), 1e-6f);
+        assertEquals(score, one.get(), OTHER_KERNELS);
       }
     } finally {
       threads.shutdown();
@@ -130,8 +133,9 @@ class PlanGpuTest {
     byte[] bytes = Files.readAllBytes(entry);
     bytes[bytes.length / 2] ^= 1;
     Files.write(entry, bytes);
-    assertEquals(first, scoreOf(model, options), 1e-6f);
-    assertEquals(first, scoreOf(model, options), 1e-6f);
+    float rebuilt = scoreOf(model, options);
+    assertEquals(first, rebuilt, OTHER_KERNELS);
+    assertEquals(rebuilt, scoreOf(model, options));
   }
 
   @Test
@@ -144,7 +148,7 @@ class PlanGpuTest {
       assertEquals(64, engine.maxBatch());
       AccuracyReport report = engine.accuracy().orElseThrow();
       assertTrue(report.maxDifference() < 5e-3, report.toString());
-      assertTrue(report.rows() == 64, report.toString());
+      assertTrue(report.rows() > 0 && !report.given(), report.toString());
     }
   }
 
@@ -160,7 +164,7 @@ class PlanGpuTest {
         score,
         scoreOf(
             bare, EngineOptions.builder().device(Device.gpu(0)).precision(Precision.FP16).build()),
-        1e-6f);
+        OTHER_KERNELS);
     // What other tools write has no checksum: TensorRT itself has to notice.
     byte[] bytes = Files.readAllBytes(bare);
     for (int length : new int[] {4, 100, bytes.length / 2, bytes.length - 1}) {
@@ -217,9 +221,13 @@ class PlanGpuTest {
     scoreOf(model, options().withoutPlanCache().timingCache(timings).build());
     assertTrue(Files.size(timings) > 0);
     assertEquals(
-        score, scoreOf(model, options().withoutPlanCache().timingCache(timings).build()), 1e-3f);
+        score,
+        scoreOf(model, options().withoutPlanCache().timingCache(timings).build()),
+        OTHER_KERNELS);
     Files.write(timings, ByteBuffer.allocate(100).array());
     assertEquals(
-        score, scoreOf(model, options().withoutPlanCache().timingCache(timings).build()), 1e-3f);
+        score,
+        scoreOf(model, options().withoutPlanCache().timingCache(timings).build()),
+        OTHER_KERNELS);
   }
 }
