@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Tells a file that is not a whole ONNX model, or not one for the API, from one that is, without
@@ -25,9 +26,18 @@ final class OnnxFile {
   private static final int MODEL_IR_VERSION = 1;
   private static final int MODEL_GRAPH = 7;
   private static final int MODEL_OPSET_IMPORT = 8;
+  private static final int GRAPH_NODE = 1;
   private static final int GRAPH_INITIALIZER = 5;
   private static final int GRAPH_INPUT = 11;
+  private static final int NODE_ATTRIBUTE = 5;
+  private static final int ATTRIBUTE_TENSOR = 5;
+  private static final int ATTRIBUTE_GRAPH = 6;
+  private static final int ATTRIBUTE_TENSORS = 10;
+  private static final int ATTRIBUTE_GRAPHS = 11;
   private static final int INITIALIZER_NAME = 8;
+  private static final int INITIALIZER_EXTERNAL_DATA = 13;
+  private static final int ENTRY_KEY = 1;
+  private static final int ENTRY_VALUE = 2;
   private static final int INPUT_NAME = 1;
   private static final int INPUT_TYPE = 2;
   private static final int TYPE_TENSOR = 1;
@@ -92,6 +102,75 @@ final class OnnxFile {
               + "; export or copy it again",
           e);
     }
+  }
+
+  /**
+   * Returns the names of the files that hold a model's weights, as the model gives them: relative
+   * to its own folder.
+   */
+  static Set<String> externalWeights(Path model) throws IOException {
+    Set<String> locations = new TreeSet<>();
+    try (RandomAccessFile file = new RandomAccessFile(model.toFile(), "r")) {
+      OnnxFile onnx = new OnnxFile(model, file);
+      onnx.fields(
+          file.length(),
+          (number, value) -> {
+            if (number == MODEL_GRAPH) {
+              onnx.findWeights(value, locations);
+            }
+          });
+    }
+    return locations;
+  }
+
+  private void findWeights(long graphEnd, Set<String> locations) throws IOException {
+    fields(
+        graphEnd,
+        (number, value) -> {
+          if (number == GRAPH_INITIALIZER) {
+            findLocation(value, locations);
+          } else if (number == GRAPH_NODE) {
+            fields(
+                value,
+                (field, end) -> {
+                  if (field == NODE_ATTRIBUTE) {
+                    findWeightsOfAttribute(end, locations);
+                  }
+                });
+          }
+        });
+  }
+
+  private void findWeightsOfAttribute(long attributeEnd, Set<String> locations) throws IOException {
+    fields(
+        attributeEnd,
+        (number, value) -> {
+          if (number == ATTRIBUTE_TENSOR || number == ATTRIBUTE_TENSORS) {
+            findLocation(value, locations);
+          } else if (number == ATTRIBUTE_GRAPH || number == ATTRIBUTE_GRAPHS) {
+            findWeights(value, locations);
+          }
+        });
+  }
+
+  private void findLocation(long tensorEnd, Set<String> locations) throws IOException {
+    fields(
+        tensorEnd,
+        (number, value) -> {
+          if (number == INITIALIZER_EXTERNAL_DATA) {
+            String[] entry = new String[ENTRY_VALUE + 1];
+            fields(
+                value,
+                (field, end) -> {
+                  if (field == ENTRY_KEY || field == ENTRY_VALUE) {
+                    entry[(int) field] = text(end);
+                  }
+                });
+            if ("location".equals(entry[ENTRY_KEY]) && entry[ENTRY_VALUE] != null) {
+              locations.add(entry[ENTRY_VALUE]);
+            }
+          }
+        });
   }
 
   private void check() throws IOException {

@@ -2,6 +2,7 @@ package dev.rankrt.internal.tensorrt;
 
 import dev.rankrt.ModelException;
 import dev.rankrt.natives.RankRtException;
+import java.io.File;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
@@ -17,8 +18,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,12 +44,6 @@ final class PlanCache {
 
   private static final int PIECE_BYTES = 1 << 20;
 
-  /** How a model's file says where weights are: a string entry's key, and the tag of its value. */
-  private static final String LOCATION = "\n\10location\22";
-
-  /** Longer than a path can be, with what stands before it. */
-  private static final int LOCATION_BYTES = 1 << 13;
-
   private final Path folder;
 
   PlanCache(Path folder) {
@@ -65,13 +58,12 @@ final class PlanCache {
   static String key(Path model, List<String> settings) {
     MessageDigest digest = Plan.sha256();
     try {
-      Set<String> locations = new TreeSet<>();
-      digest(model, digest, locations);
-      for (String location : locations) {
-        Path weights = model.toAbsolutePath().resolveSibling(location);
-        // One that is missing is TensorRT's to complain about.
-        if (Files.isRegularFile(weights)) {
-          digest(weights, digest, null);
+      digest(model, digest);
+      for (String location : OnnxFile.externalWeights(model)) {
+        // One that is missing, or no path, is TensorRT's to complain about.
+        File weights = new File(model.toAbsolutePath().getParent().toFile(), location);
+        if (weights.isFile()) {
+          digest(weights.toPath(), digest);
         }
       }
     } catch (IOException e) {
@@ -227,53 +219,14 @@ final class PlanCache {
     }
   }
 
-  /**
-   * Digests a file.
-   *
-   * @param locations takes the names of the files that hold the file's weights, if it is a model;
-   *     null if it is none
-   */
-  private static void digest(Path file, MessageDigest digest, Set<String> locations)
-      throws IOException {
+  private static void digest(Path file, MessageDigest digest) throws IOException {
     try (FileChannel channel = FileChannel.open(file)) {
       ByteBuffer piece = ByteBuffer.allocate(PIECE_BYTES);
-      String seen = "";
-      long size = 0;
       while (channel.read(piece) >= 0) {
         digest.update(piece.flip());
-        size += piece.limit();
-        if (locations != null) {
-          // With the end of what came before: names do not heed where pieces end.
-          seen += new String(piece.array(), 0, piece.limit(), StandardCharsets.ISO_8859_1);
-          addLocations(seen, locations);
-          seen = seen.substring(Math.max(0, seen.length() - LOCATION_BYTES));
-        }
         piece.clear();
       }
-      digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, size));
-    }
-  }
-
-  /** Finds the weights' files by how they are written, wherever in the model's graphs that is. */
-  private static void addLocations(String content, Set<String> locations) {
-    int at = content.indexOf(LOCATION);
-    for (; at >= 0; at = content.indexOf(LOCATION, at + 1)) {
-      int start = at + LOCATION.length();
-      int length = 0;
-      for (int shift = 0; shift < 14 && start < content.length(); shift += 7) {
-        int next = content.charAt(start++);
-        length |= (next & 0x7f) << shift;
-        if (next < 0x80) {
-          break;
-        }
-      }
-      if (length > 0 && length <= content.length() - start) {
-        String name = content.substring(start, start + length);
-        if (name.indexOf(0) < 0) { // else it is no file's
-          locations.add(
-              new String(name.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
-        }
-      }
+      digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, channel.size()));
     }
   }
 }
