@@ -1,6 +1,7 @@
 package dev.rankrt.internal;
 
 import dev.rankrt.DataType;
+import dev.rankrt.EngineOptions;
 import dev.rankrt.ModelException;
 import dev.rankrt.Shape;
 import dev.rankrt.TensorSpec;
@@ -52,6 +53,18 @@ public record Signature(List<TensorSpec> inputs, List<TensorSpec> outputs, int f
         inputs.stream().map(input -> spec(model, "input", input, fixedBatch)).toList(),
         outputs.stream().map(output -> spec(model, "output", output, fixedBatch)).toList(),
         fixedBatch);
+  }
+
+  /** Returns the fewest rows that a run takes. */
+  public int minBatch(EngineOptions options) {
+    return fixedBatch > 0 && !options.padding() ? fixedBatch : 1;
+  }
+
+  /** Returns the most rows that a run takes. */
+  public int maxBatch(EngineOptions options) {
+    return fixedBatch > 0
+        ? Math.max(minBatch(options), Math.min(fixedBatch, options.maxBatch()))
+        : options.maxBatch();
   }
 
   /**

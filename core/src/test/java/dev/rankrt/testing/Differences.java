@@ -1,10 +1,6 @@
 package dev.rankrt.testing;
 
 import dev.rankrt.Precision;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -70,18 +66,10 @@ public final class Differences {
   }
 
   private static void write() {
-    String file = System.getProperty(FILE);
-    if (file == null) {
-      return;
-    }
-    try {
-      Files.writeString(
-          Path.of(file),
-          LARGEST.values().stream()
-              .map(Entry::json)
-              .collect(Collectors.joining(",\n  ", "[\n  ", "\n]\n")));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    ReportFile.write(
+        FILE,
+        LARGEST.values().stream()
+            .map(Entry::json)
+            .collect(Collectors.joining(",\n  ", "[\n  ", "\n]\n")));
   }
 }

@@ -1,9 +1,5 @@
 package dev.rankrt.testing;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -22,18 +18,10 @@ public final class Figures {
   /** Adds a figure, whose name says its unit. */
   public static synchronized void add(String name, double value) {
     MEASURED.put(name, value);
-    String file = System.getProperty(FILE);
-    if (file == null) {
-      return;
-    }
-    try {
-      Files.writeString(
-          Path.of(file),
-          MEASURED.entrySet().stream()
-              .map(entry -> "\"" + entry.getKey() + "\": " + entry.getValue())
-              .collect(Collectors.joining(",\n  ", "{\n  ", "\n}\n")));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    ReportFile.write(
+        FILE,
+        MEASURED.entrySet().stream()
+            .map(entry -> "\"" + entry.getKey() + "\": " + entry.getValue())
+            .collect(Collectors.joining(",\n  ", "{\n  ", "\n}\n")));
   }
 }

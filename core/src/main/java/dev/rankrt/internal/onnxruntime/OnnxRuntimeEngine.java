@@ -42,12 +42,10 @@ final class OnnxRuntimeEngine implements BackendEngine {
   private final int maxBatch;
 
   private OnnxRuntimeEngine(OrtSession model, Signature signature, EngineOptions options) {
-    int fixed = signature.fixedBatch();
     this.model = model;
     this.signature = signature;
-    this.minBatch = fixed > 0 && !options.padding() ? fixed : 1;
-    this.maxBatch =
-        fixed > 0 ? Math.max(minBatch, Math.min(fixed, options.maxBatch())) : options.maxBatch();
+    this.minBatch = signature.minBatch(options);
+    this.maxBatch = signature.maxBatch(options);
   }
 
   /** Tells why ONNX Runtime's natives do not load, if they do not. */

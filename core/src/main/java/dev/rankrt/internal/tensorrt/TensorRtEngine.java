@@ -80,7 +80,9 @@ final class TensorRtEngine implements BackendEngine {
         Precision.valueOf(plan.header().getProperty("precision", options.precision().name()));
     this.profiles = engine.getNbOptimizationProfiles();
     this.signature = readSignature();
-    this.buckets = new Buckets(signature.fixedBatch(), largestBatch());
+    this.buckets =
+        new Buckets(
+            signature.fixedBatch(), (int) Math.min(profileMaximum, signature.maxBatch(options)));
     Tuning stored = Tuning.readFrom(plan.header());
     this.tuning =
         stored.fits(buckets, profiles) ? stored : Tuning.uniform(buckets, 0, Transfer.COPY);
@@ -274,13 +276,6 @@ final class TensorRtEngine implements BackendEngine {
     }
   }
 
-  private int largestBatch() {
-    if (signature.fixedBatch() > 0) {
-      return Math.min(signature.fixedBatch(), options.maxBatch());
-    }
-    return (int) Math.min(profileMaximum, options.maxBatch());
-  }
-
   static List<Long> listOf(Dims64 dimensions) {
     List<Long> list = new ArrayList<>();
     for (int axis = 0; axis < dimensions.nbDims(); axis++) {
@@ -362,12 +357,12 @@ final class TensorRtEngine implements BackendEngine {
 
   @Override
   public int minBatch() {
-    return signature.fixedBatch() > 0 && !options.padding() ? signature.fixedBatch() : 1;
+    return signature.minBatch(options);
   }
 
   @Override
   public int maxBatch() {
-    return Math.max(minBatch(), buckets.maxBatch());
+    return buckets.maxBatch();
   }
 
   @Override
