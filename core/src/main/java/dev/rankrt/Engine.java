@@ -64,7 +64,9 @@ public final class Engine implements AutoCloseable {
   }
 
   /**
-   * Opens a model.
+   * Opens a model. On a GPU an ONNX file is built into a plan first, which takes from seconds to
+   * minutes, unless the plan cache has it. A plan is code that TensorRT executes: only open plans
+   * that you trust.
    *
    * @param model an ONNX file, or a plan
    * @param options where and how to run it
