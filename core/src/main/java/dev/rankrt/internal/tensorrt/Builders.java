@@ -4,16 +4,11 @@ import static org.bytedeco.tensorrt.global.nvinfer.createInferBuilder;
 
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.NativeObjects;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BiConsumer;
 import java.util.function.Function;
 import org.bytedeco.tensorrt.nvinfer.IBuilder;
-import org.bytedeco.tensorrt.nvinfer.ILogger.Severity;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -110,22 +105,12 @@ final class Builders {
 
   private static IBuilder create(TensorRt tensorRt, Cuda.DeviceProperties gpu) {
     tensorRt.natives().loadForBuilding();
-    List<String> lines = Collections.synchronizedList(new ArrayList<>());
-    BiConsumer<Severity, String> collector =
-        (severity, message) -> {
-          if (severity.value <= Severity.kWARNING.value) {
-            lines.add(message);
-          }
-        };
-    tensorRt.log().add(collector);
-    try {
+    try (Messages messages = new Messages(tensorRt.log())) {
       IBuilder created = createInferBuilder(tensorRt.log());
       if (created == null || created.isNull()) {
-        throw tensorRt.natives().explainNullBuilder(gpu, List.copyOf(lines));
+        throw tensorRt.natives().explainNullBuilder(gpu, messages.lines());
       }
       return created;
-    } finally {
-      tensorRt.log().remove(collector);
     }
   }
 }

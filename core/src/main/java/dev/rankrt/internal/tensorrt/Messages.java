@@ -2,6 +2,7 @@ package dev.rankrt.internal.tensorrt;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.function.BiConsumer;
 import org.bytedeco.tensorrt.nvinfer.ILogger.Severity;
 
@@ -39,8 +40,13 @@ final class Messages implements BiConsumer<Severity, String>, AutoCloseable {
   }
 
   /** Returns the errors, or the warnings where there was none. */
-  synchronized String text() {
-    Deque<String> lines = errors.isEmpty() ? warnings : errors;
+  synchronized List<String> lines() {
+    return List.copyOf(errors.isEmpty() ? warnings : errors);
+  }
+
+  /** Returns the lines in one. */
+  String text() {
+    List<String> lines = lines();
     return lines.isEmpty() ? "TensorRT gave no reason" : String.join("; ", lines);
   }
 

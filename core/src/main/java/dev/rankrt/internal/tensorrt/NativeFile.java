@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.util.function.Consumer;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
@@ -26,6 +25,12 @@ final class NativeFile implements AutoCloseable {
     this.size = size;
   }
 
+  /** Sees a piece of the bytes. */
+  @FunctionalInterface
+  interface Piece {
+    void accept(ByteBuffer bytes) throws IOException;
+  }
+
   /** Reads a whole file. */
   static NativeFile read(Path file) throws IOException {
     try (FileChannel channel = FileChannel.open(file)) {
@@ -36,8 +41,7 @@ final class NativeFile implements AutoCloseable {
   /**
    * Reads from a channel's position, and shows each piece to somebody who must leave it as it is.
    */
-  static NativeFile read(FileChannel channel, long size, Consumer<ByteBuffer> onPiece)
-      throws IOException {
+  static NativeFile read(FileChannel channel, long size, Piece onPiece) throws IOException {
     // Not a pointer that allocates: such are registered, and may wait for the collector.
     Pointer memory = Pointer.malloc(Math.max(1, size));
     if (memory == null || memory.isNull()) {
@@ -65,7 +69,7 @@ final class NativeFile implements AutoCloseable {
   }
 
   /** Shows native memory to somebody in pieces. */
-  static void forEachPiece(Pointer data, long size, Consumer<ByteBuffer> onPiece) {
+  static void forEachPiece(Pointer data, long size, Piece onPiece) throws IOException {
     for (long start = 0; start < size; start += PIECE_BYTES) {
       onPiece.accept(piece(data, size, start));
     }

@@ -166,14 +166,6 @@ final class Plan implements AutoCloseable {
 
   /** Writes the plan with its header to a file, which it creates or replaces. */
   void write(Path file) throws IOException {
-    try {
-      writeChecked(file);
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
-    }
-  }
-
-  private void writeChecked(Path file) throws IOException {
     header.setProperty(FORMAT_KEY, FORMAT);
     StringWriter text = new StringWriter();
     header.store(text, null);
@@ -194,16 +186,7 @@ final class Plan implements AutoCloseable {
             StandardOpenOption.WRITE,
             StandardOpenOption.TRUNCATE_EXISTING)) {
       writeFully(channel, lead.flip());
-      NativeFile.forEachPiece(
-          data,
-          size,
-          piece -> {
-            try {
-              writeFully(channel, piece);
-            } catch (IOException e) {
-              throw new UncheckedIOException(e);
-            }
-          });
+      NativeFile.forEachPiece(data, size, piece -> writeFully(channel, piece));
       channel.force(true);
     }
   }

@@ -7,11 +7,11 @@ import dev.rankrt.internal.Signature;
 import dev.rankrt.internal.Signature.Declared;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.NativeObjects;
+import dev.rankrt.natives.internal.PrivateFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -280,13 +280,7 @@ final class PlanBuilder {
       if (!Files.isDirectory(absolute.getParent())) {
         Files.createDirectories(absolute.getParent());
       }
-      Path temporary = Files.createTempFile(absolute.getParent(), "timing", ".tmp");
-      try {
-        Files.write(temporary, copy);
-        Files.move(temporary, absolute, StandardCopyOption.ATOMIC_MOVE);
-      } finally {
-        Files.deleteIfExists(temporary);
-      }
+      PrivateFiles.replace(absolute, temporary -> Files.write(temporary, copy));
     } catch (IOException e) {
       log.warn("timing cache {} cannot be written: {}", file, e.toString());
     } finally {

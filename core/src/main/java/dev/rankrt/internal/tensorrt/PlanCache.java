@@ -2,6 +2,7 @@ package dev.rankrt.internal.tensorrt;
 
 import dev.rankrt.ModelException;
 import dev.rankrt.natives.RankRtException;
+import dev.rankrt.natives.internal.PrivateFiles;
 import java.io.File;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -12,9 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
@@ -174,13 +173,7 @@ final class PlanCache {
   private void store(Plan plan, String key, Path entry) {
     try {
       removeLeftovers(key);
-      Path temporary = Files.createTempFile(folder, key, ".tmp");
-      try {
-        plan.write(temporary);
-        Files.move(temporary, entry, StandardCopyOption.ATOMIC_MOVE);
-      } finally {
-        Files.deleteIfExists(temporary);
-      }
+      PrivateFiles.replace(entry, plan::write);
     } catch (IOException e) {
       log.warn("a plan could not be kept as {}: {}", entry, e.toString());
     }
@@ -208,12 +201,7 @@ final class PlanCache {
   }
 
   private static void createPrivately(Path folder) throws IOException {
-    if (!Files.isDirectory(folder)) {
-      // Plans are code: nobody else may put one there.
-      Files.createDirectories(
-          folder,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    }
+    PrivateFiles.createFolder(folder);
     if (!Files.isWritable(folder)) {
       throw new IOException("not writable");
     }

@@ -13,6 +13,7 @@ import dev.rankrt.internal.Signature.Declared;
 import dev.rankrt.memory.PoolConfig;
 import dev.rankrt.memory.internal.DevicePool;
 import dev.rankrt.memory.internal.StagingPool;
+import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.natives.internal.NativeObjects;
 import dev.rankrt.spi.BackendEngine;
 import java.nio.file.Path;

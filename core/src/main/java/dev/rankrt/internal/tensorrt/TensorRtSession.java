@@ -10,6 +10,7 @@ import dev.rankrt.memory.internal.Pool;
 import dev.rankrt.memory.internal.StagingBuffer;
 import dev.rankrt.natives.RankRtException;
 import dev.rankrt.natives.internal.Address;
+import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.spi.BackendSession;
 import dev.rankrt.streams.WaitPolicy;

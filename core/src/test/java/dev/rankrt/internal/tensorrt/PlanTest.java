@@ -259,7 +259,7 @@ class PlanTest {
   }
 
   @Test
-  void pieces_beyondTwoGibibytes_areTheRightOnes() {
+  void pieces_beyondTwoGibibytes_areTheRightOnes() throws IOException {
     long size = (1L << 31) + 100;
     Pointer memory = Pointer.malloc(size); // pages that nobody writes take no memory
     try {

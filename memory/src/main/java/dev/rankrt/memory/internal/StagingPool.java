@@ -2,6 +2,7 @@ package dev.rankrt.memory.internal;
 
 import dev.rankrt.memory.LeakDetection;
 import dev.rankrt.memory.PoolConfig;
+import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.Uninterruptibly;
 import java.nio.ByteBuffer;
@@ -48,11 +49,7 @@ public final class StagingPool extends Pool<StagingBuffer> {
     try {
       return new Block(address, cuda.mappedAddress(address), sizeClass, bytes);
     } catch (RuntimeException | Error e) {
-      try {
-        cuda.freePinned(address);
-      } catch (RuntimeException | Error suppressed) {
-        e.addSuppressed(suppressed);
-      }
+      Closing.after(e, () -> cuda.freePinned(address));
       throw e;
     }
   }

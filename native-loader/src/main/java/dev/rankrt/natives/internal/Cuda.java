@@ -87,11 +87,7 @@ public interface Cuda {
     try {
       result = work.get();
     } catch (RuntimeException | Error e) {
-      try {
-        setDevice(before);
-      } catch (RuntimeException again) {
-        e.addSuppressed(again);
-      }
+      Closing.after(e, () -> setDevice(before));
       throw e;
     }
     setDevice(before);

@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayList;
 import java.util.List;
@@ -105,15 +104,13 @@ final class Extraction {
           FileLock lock = lock(channel)) {
         if (!isWhole(file, size)) {
           LOG.info("extracting {} ({} bytes) to {}", name, size, folder);
-          Path temporary = Files.createTempFile(folder, name, ".tmp");
-          try {
-            try (InputStream in = connection.getInputStream()) {
-              Files.copy(in, temporary, StandardCopyOption.REPLACE_EXISTING);
-            }
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
-          } finally {
-            Files.deleteIfExists(temporary);
-          }
+          PrivateFiles.replace(
+              file,
+              temporary -> {
+                try (InputStream in = connection.getInputStream()) {
+                  Files.copy(in, temporary, StandardCopyOption.REPLACE_EXISTING);
+                }
+              });
         }
         LOG.debug("{} is there, under {}", file, lock);
       }
@@ -138,11 +135,7 @@ final class Extraction {
   }
 
   private static void createPrivate(Path folder) throws IOException {
-    if (!Files.isDirectory(folder)) {
-      Files.createDirectories(
-          folder,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    }
+    PrivateFiles.createFolder(folder);
     // What lies here is loaded as code. In a folder such as /tmp another user may have been first.
     Path cache = folder.getParent();
     Path shared = cache.getParent();

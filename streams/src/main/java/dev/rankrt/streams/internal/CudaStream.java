@@ -1,5 +1,6 @@
 package dev.rankrt.streams.internal;
 
+import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.NativeHandle;
 import dev.rankrt.streams.WaitPolicy;
@@ -85,7 +86,7 @@ public final class CudaStream implements AutoCloseable {
             Cuda.Event blocking = cuda.createEvent(false, true);
             return new CudaStream(cuda, device, stream, blocking, closeLimitNanos, nanoTime);
           } catch (RuntimeException | Error e) {
-            suppressing(e, () -> cuda.destroy(stream));
+            Closing.after(e, () -> cuda.destroy(stream));
             throw e;
           }
         });
@@ -178,7 +179,7 @@ public final class CudaStream implements AutoCloseable {
         work.run();
         return new CapturedGraph(cuda, cuda.endCapture(stream));
       } catch (RuntimeException | Error e) {
-        suppressing(e, () -> cuda.abandonCapture(stream));
+        Closing.after(e, () -> cuda.abandonCapture(stream));
         throw e;
       }
     } finally {
@@ -336,18 +337,10 @@ public final class CudaStream implements AutoCloseable {
     try {
       cuda.destroy(blockingEvent);
     } catch (RuntimeException e) {
-      suppressing(e, () -> cuda.destroy(stream));
+      Closing.after(e, () -> cuda.destroy(stream));
       throw e;
     }
     cuda.destroy(stream);
-  }
-
-  private static void suppressing(Throwable thrown, Runnable undo) {
-    try {
-      undo.run();
-    } catch (RuntimeException e) {
-      thrown.addSuppressed(e);
-    }
   }
 
   @Override

@@ -1,13 +1,13 @@
-package dev.rankrt.internal.tensorrt;
+package dev.rankrt.natives.internal;
 
 import java.util.List;
 
 /** Closes several things: all of them, whatever fails. */
-final class Closing {
+public final class Closing {
   private Closing() {}
 
   /** Runs every step in order, and throws the first failure with the others suppressed. */
-  static void all(List<Runnable> steps) {
+  public static void all(List<Runnable> steps) {
     RuntimeException first = null;
     for (Runnable step : steps) {
       try {
@@ -26,10 +26,10 @@ final class Closing {
   }
 
   /** Undoes something after a failure, which stays the one that is thrown. */
-  static void after(Throwable failure, Runnable undo) {
+  public static void after(Throwable failure, Runnable undo) {
     try {
       undo.run();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       failure.addSuppressed(e);
     }
   }

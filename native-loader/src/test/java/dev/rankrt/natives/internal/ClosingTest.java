@@ -1,4 +1,4 @@
-package dev.rankrt.internal.tensorrt;
+package dev.rankrt.natives.internal;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
