@@ -1,0 +1,26 @@
+package dev.rankrt.examples.doctor;
+
+import dev.rankrt.examples.cli.CommonOptions;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** Checks this machine, see {@code --help}. */
+@Command(
+    name = "doctor",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = "Says what on this machine costs latency, and how to change it; changes nothing.")
+public final class DoctorCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Mixin private CommonOptions common;
+
+  @Override
+  public Integer call() throws Exception {
+    common.write(spec.commandLine().getOut(), "nothing yet", "nothing yet\n");
+    return 0;
+  }
+}
