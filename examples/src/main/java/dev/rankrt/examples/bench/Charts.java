@@ -36,7 +36,7 @@ final class Charts {
   static final int WIDTH = 760;
 
   private static final int LABELS = 172;
-  private static final int VALUES = 150;
+  private static final int VALUES = 165;
   private static final int BAR_STEP = 30;
   private static final int BAR = 18;
   private static final int PLOT_LEFT = 66;

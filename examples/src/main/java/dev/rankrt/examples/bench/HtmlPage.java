@@ -9,14 +9,14 @@ final class HtmlPage {
       """
       *{box-sizing:border-box}
       html{color-scheme:light dark}
-      body{margin:0 auto;max-width:60rem;padding:1.5rem 1rem 3rem;background:var(--paper);color:var(--ink);
+      body{margin:0 auto;max-width:68rem;padding:1.5rem 1rem 3rem;background:var(--paper);color:var(--ink);
       font:16px/1.5 system-ui,sans-serif}
       h1{font-size:1.6rem;margin:0 0 .25rem}
       h2{font-size:1.15rem;margin:2.5rem 0 .25rem}
       p{margin:.25rem 0 .75rem;color:var(--soft)}
       .wide{overflow-x:auto}
       svg{display:block;width:100%;min-width:36rem;height:auto}
-      table{border-collapse:collapse;width:100%;font-size:.875rem;font-variant-numeric:tabular-nums}
+      table{border-collapse:collapse;width:100%;font-size:.8125rem;font-variant-numeric:tabular-nums}
       th,td{padding:.35rem .6rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}
       th{color:var(--soft);font-weight:600;border-bottom-color:var(--edge)}
       th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}
