@@ -1,5 +1,6 @@
 package dev.rankrt.examples;
 
+import dev.rankrt.examples.build.BuildCommand;
 import dev.rankrt.examples.cli.CommonOptions;
 import dev.rankrt.examples.doctor.DoctorCommand;
 import dev.rankrt.natives.RankRtException;
@@ -35,7 +36,7 @@ import picocli.CommandLine.Spec;
       "1:It failed, or what was checked is wrong; the standard error says why.",
       "2:The arguments make no sense; nothing was done."
     },
-    subcommands = {DoctorCommand.class})
+    subcommands = {BuildCommand.class, DoctorCommand.class})
 public final class RankRt implements Runnable {
   @Spec private CommandSpec spec;
 
