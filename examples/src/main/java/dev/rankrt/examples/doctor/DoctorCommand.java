@@ -1,8 +1,10 @@
 package dev.rankrt.examples.doctor;
 
 import dev.rankrt.examples.cli.CommonOptions;
+import java.io.IOException;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
@@ -19,8 +21,9 @@ public final class DoctorCommand implements Callable<Integer> {
   @Mixin private CommonOptions common;
 
   @Override
-  public Integer call() throws Exception {
-    common.write(spec.commandLine().getOut(), "nothing yet", "nothing yet\n");
-    return 0;
+  public Integer call() throws IOException {
+    Diagnosis diagnosis = Doctor.diagnose(Machine.here());
+    common.write(spec.commandLine().getOut(), diagnosis, diagnosis.text(common.verbose()));
+    return diagnosis.worst() == Level.FAIL ? ExitCode.SOFTWARE : ExitCode.OK;
   }
 }
