@@ -5,12 +5,16 @@ import dev.rankrt.examples.bench.Results.Scenario;
 import dev.rankrt.examples.bench.Results.Settings;
 import dev.rankrt.examples.cli.CommonOptions;
 import dev.rankrt.examples.cli.Json;
+import dev.rankrt.examples.gpu.Nvml;
+import dev.rankrt.examples.gpu.NvmlUnavailableException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -30,6 +34,8 @@ import picocli.CommandLine.Spec;
       "What cannot be measured here is listed with the reason."
     })
 public final class BenchCommand implements Callable<Integer> {
+  private static final Logger log = LoggerFactory.getLogger(BenchCommand.class);
+
   @Spec private CommandSpec spec;
 
   @Mixin private CommonOptions common;
@@ -134,9 +140,22 @@ public final class BenchCommand implements Callable<Integer> {
   }
 
   private Results measure() throws Exception {
-    return new Bench(
-            model.workload(), settings(), device, torchScript, GpuMeter.none(), common.progress())
-        .run(version(), Optional.empty());
+    Settings settings = settings();
+    Workload workload = model.workload();
+    if (device == Device.Type.CPU) {
+      return bench(workload, settings, GpuMeter.none()).run(version(), Optional.empty());
+    }
+    try (Nvml nvml = Nvml.open()) {
+      GpuMeter meter = GpuMeter.of(() -> nvml.sample(Gpu.INDEX));
+      return bench(workload, settings, meter).run(version(), Gpu.describe(nvml));
+    } catch (NvmlUnavailableException e) {
+      log.info("no figures of the GPU's use: {}", e.getMessage());
+      return bench(workload, settings, GpuMeter.none()).run(version(), Optional.empty());
+    }
+  }
+
+  private Bench bench(Workload workload, Settings settings, GpuMeter meter) {
+    return new Bench(workload, settings, device, torchScript, meter, common.progress());
   }
 
   private Settings settings() {

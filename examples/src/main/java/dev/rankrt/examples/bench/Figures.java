@@ -67,14 +67,20 @@ record Figures(
   record Point(double percentile, double micros) {}
 
   /**
-   * How a GPU was used. Immutable.
+   * How a GPU was used; empty is what the driver does not tell. Immutable.
    *
    * @param samples how many readings the figures rest on
    * @param utilisationPercent the mean share of time in which a kernel ran
    * @param memoryBytes the most memory in use on the device, by every process
    * @param clockMhz the mean clock of the multiprocessors
+   * @param powerWatts the mean of what the board drew
    */
-  record GpuUse(int samples, double utilisationPercent, long memoryBytes, double clockMhz) {}
+  record GpuUse(
+      int samples,
+      Optional<Double> utilisationPercent,
+      Optional<Long> memoryBytes,
+      Optional<Double> clockMhz,
+      Optional<Double> powerWatts) {}
 
   private static final double NANOS_PER_MICRO = 1e3;
   private static final double[] PERCENTILES = {

@@ -3,11 +3,13 @@ package dev.rankrt.examples.bench;
 import dev.rankrt.examples.bench.Results.Row;
 import dev.rankrt.examples.bench.Results.Settings;
 import java.util.ArrayList;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /** What people read of results, whatever it is written in. */
 final class Tables {
@@ -56,13 +58,12 @@ final class Tables {
                 facts.put(
                     "GPU",
                     Units.text(
-                        "%s, %s, driver %s, CUDA %s, TensorRT %s, clock up to %d MHz",
+                        "%s, %s, driver %s%s%s",
                         gpu.name(),
-                        Units.bytes(gpu.memoryBytes()),
+                        gpu.memoryBytes().map(Units::bytes).orElse("memory unknown"),
                         gpu.driver(),
-                        gpu.cuda(),
-                        gpu.tensorRt(),
-                        gpu.maxClockMhz())));
+                        gpu.libraries().map(", "::concat).orElse(""),
+                        clocks(results, gpu))));
     facts.put(
         "RankRT",
         Units.text(
@@ -76,6 +77,21 @@ final class Tables {
             Units.digits(results.settings().probeSeconds()),
             Units.digits(results.settings().warmupSeconds())));
     return facts;
+  }
+
+  /** Returns what the clock was over all measurements, and how high it goes. */
+  private static String clocks(Results results, Gpu gpu) {
+    DoubleSummaryStatistics seen =
+        measured(results).stream()
+            .flatMap(row -> Stream.of(row.concurrent(), row.singleStream(), row.offline()))
+            .flatMap(figures -> figures.flatMap(Figures::gpu).stream())
+            .flatMap(use -> use.clockMhz().stream())
+            .mapToDouble(clock -> clock)
+            .summaryStatistics();
+    String most = gpu.maxClockMhz().map(clock -> Units.text(" of at most %d", clock)).orElse("");
+    return seen.getCount() == 0
+        ? ""
+        : Units.text(", clock %.0f to %.0f MHz%s", seen.getMin(), seen.getMax(), most);
   }
 
   /** Returns the rows that were measured, which have no reason against them. */
@@ -172,10 +188,13 @@ final class Tables {
         Units.rate(figures.rowsPerSecond()),
         figures
             .gpu()
-            .map(
-                use -> Units.text("%.0f %% (%d readings)", use.utilisationPercent(), use.samples()))
+            .flatMap(
+                use ->
+                    use.utilisationPercent()
+                        .map(
+                            percent -> Units.text("%.0f %% (%d readings)", percent, use.samples())))
             .orElse(NONE),
-        figures.gpu().map(use -> Units.bytes(use.memoryBytes())).orElse(NONE),
+        figures.gpu().flatMap(Figures.GpuUse::memoryBytes).map(Units::bytes).orElse(NONE),
         samples(figures));
   }
 

@@ -34,7 +34,7 @@ final class WorkloadOptions {
   private Path model;
 
   @Option(
-      names = "--ids",
+      names = "--id-range",
       paramLabel = "INPUT=MIN..MAX",
       description = "The ids that an input takes; can be given for each input.")
   private Map<String, String> ids = new LinkedHashMap<>();
@@ -44,7 +44,7 @@ final class WorkloadOptions {
       paramLabel = "N",
       defaultValue = "9",
       description =
-          "The largest id of inputs that --ids does not name, from 0 on; ${DEFAULT-VALUE} by"
+          "The largest id of inputs that --id-range does not name, from 0 on; ${DEFAULT-VALUE} by"
               + " default.")
   private long idMax;
 
@@ -71,12 +71,12 @@ final class WorkloadOptions {
   private IdRange range(String input, String text) {
     Matcher matcher = RANGE.matcher(text);
     if (!matcher.matches()) {
-      throw wrong("--ids is written like ids=0..9999, not " + input + "=" + text);
+      throw wrong("--id-range takes INPUT=MIN..MAX, such as ids=0..9999: " + input + "=" + text);
     }
     long min = Long.parseLong(matcher.group(1));
     long max = Long.parseLong(matcher.group(2));
     if (min > max) {
-      throw wrong("--ids: the range of " + input + " is empty: " + text);
+      throw wrong("--id-range: the range of " + input + " is empty: " + text);
     }
     return new IdRange(min, max);
   }
