@@ -6,7 +6,6 @@ import java.lang.invoke.VarHandle;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
-import java.util.List;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -67,7 +66,7 @@ public final class Session implements AutoCloseable {
 
   private volatile boolean closing;
 
-  Session(Engine engine, int number, BackendSession backend, EngineOptions options) {
+  Session(Engine engine, int number, BackendSession backend) {
     this.engine = engine;
     this.number = number;
     this.backend = backend;
@@ -75,32 +74,18 @@ public final class Session implements AutoCloseable {
     this.maxBatch = engine.maxBatch();
     this.inputs =
         IntStream.range(0, engine.inputs().size())
-            .mapToObj(i -> newInput(i, options))
+            .mapToObj(
+                i -> new InputTensor(this, engine.rulesOf(i, minBatch, maxBatch), backend.input(i)))
             .toArray(InputTensor[]::new);
     this.outputs =
         IntStream.range(0, engine.outputs().size())
             .mapToObj(i -> new OutputTensor(this, engine.outputs().get(i), backend.output(i)))
             .toArray(OutputTensor[]::new);
-    boolean pair = isDenseAndSparse(engine.inputs(), engine.outputs());
-    int denseIndex = pair && engine.inputs().get(0).type().isFloat() ? 0 : 1;
+    int denseIndex = engine.denseInput();
+    boolean pair = denseIndex >= 0;
     this.dense = pair ? inputs[denseIndex] : null;
     this.sparse = pair ? inputs[1 - denseIndex] : null;
     this.scores = pair ? outputs[0] : null;
-  }
-
-  private InputTensor newInput(int index, EngineOptions options) {
-    TensorSpec spec = engine.inputs().get(index);
-    return new InputTensor(
-        this, spec, backend.input(index), options.idRange(spec.name()).orElse(null));
-  }
-
-  private static boolean isDenseAndSparse(List<TensorSpec> inputs, List<TensorSpec> outputs) {
-    return inputs.size() == 2
-        && outputs.size() == 1
-        && inputs.get(0).type().isFloat() != inputs.get(1).type().isFloat()
-        && inputs.stream().allMatch(input -> input.shape().hasBatch())
-        && outputs.get(0).type().isFloat()
-        && outputs.get(0).shape().hasBatch();
   }
 
   /**
@@ -211,8 +196,8 @@ public final class Session implements AutoCloseable {
   public void run(int rows) {
     enter();
     try {
-      if (!takes(rows)) {
-        throw new IllegalArgumentException(rowsRefused(rows));
+      if (rows < minBatch || rows > maxBatch) {
+        throw new IllegalArgumentException(engine.rowsRefused(rows));
       }
       for (InputTensor input : inputs) {
         input.requireGiven(rows);
@@ -244,32 +229,15 @@ public final class Session implements AutoCloseable {
 
   private <D, S> float[] infer(Values<D> denseForm, D denseRows, Values<S> sparseForm, S ids) {
     if (dense == null) {
-      throw new UnsupportedOperationException(
-          "infer is for models with one float input, one id input and one float output, each with a batch; "
-              + engine
-              + " has inputs "
-              + engine.inputs()
-              + " and outputs "
-              + engine.outputs()
-              + "; use input(name).put(values), run(rows) and output(name)");
+      throw engine.notDenseAndSparse("use input(name).put(values), run(rows) and output(name)");
     }
     enter();
     try {
-      int rows = dense.check(denseForm, denseRows);
-      int idRows = sparse.check(sparseForm, ids);
-      if (rows != idRows) {
-        throw new IllegalArgumentException(
-            "input "
-                + dense.spec()
-                + " was given "
-                + rows
-                + " rows, input "
-                + sparse.spec()
-                + " "
-                + idRows);
-      }
-      denseForm.copy(denseRows, dense);
-      sparseForm.copy(ids, sparse);
+      int rows = dense.rules().check(denseForm, denseRows);
+      InputRules.requireSameRows(
+          dense.rules(), rows, sparse.rules(), sparse.rules().check(sparseForm, ids));
+      denseForm.copy(denseRows, 0, rows, dense, 0);
+      sparseForm.copy(ids, 0, rows, sparse, 0);
       execute(rows);
       return scores.copyFloats();
     } finally {
@@ -277,7 +245,18 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  private void execute(int rows) {
+  /** Returns an input by its place in the model, for who gathers several requests into one run. */
+  InputTensor input(int index) {
+    return inputs[index];
+  }
+
+  /** Returns an output by its place in the model. */
+  OutputTensor output(int index) {
+    return outputs[index];
+  }
+
+  /** Runs rows that are in the inputs' memory, on behalf of the only thread that can be inside. */
+  void execute(int rows) {
     int results = 0;
     try {
       backend.run(rows);
@@ -292,28 +271,6 @@ public final class Session implements AutoCloseable {
         input.forget();
       }
     }
-  }
-
-  boolean takes(int rows) {
-    return rows >= minBatch && rows <= maxBatch;
-  }
-
-  /** Says why a number of rows was refused. */
-  String rowsRefused(int rows) {
-    String given = (rows == 0 ? "no" : Integer.toString(rows)) + " rows given; " + engine;
-    if (minBatch == maxBatch && minBatch > 1) {
-      return given
-          + " takes exactly "
-          + maxBatch
-          + " rows a call, the batch that it was exported with";
-    }
-    given += " takes " + minBatch + " to " + maxBatch + " rows a call";
-    return engine.batchIsTheModels()
-        ? given
-            + ", "
-            + maxBatch
-            + " being the batch that it was exported with; split larger requests"
-        : given + "; split larger requests or raise maxBatch";
   }
 
   /**

@@ -1,7 +1,8 @@
 package dev.rankrt.streams.internal;
 
 /**
- * How long to spin before blocking, learnt from a stream's recent waits. One thread at a time.
+ * How long to spin before blocking, learnt from the recent waits: for the GPU, or for work. One
+ * thread at a time.
  *
  * <p><b>The choice.</b> A thread that waits for the GPU can ask again and again (it <em>spins</em>:
  * the answer is seen at once, and a core is taken meanwhile) or sleep until the GPU's interrupt (it
@@ -32,7 +33,7 @@ package dev.rankrt.streams.internal;
  * them; that can keep a stream whose waits lie within a wake-up of the limit on either side of it,
  * where both sides are equally good.
  */
-final class AdaptiveSpin {
+public final class AdaptiveSpin {
   /** What waking a blocked thread costs, a guess on the high side of tens of microseconds. */
   static final long WAKE_UP_NANOS = 50_000;
 
@@ -45,14 +46,14 @@ final class AdaptiveSpin {
   private long typicalNanos = WAKE_UP_NANOS;
 
   /** Returns how long the next wait should spin before it blocks. */
-  long spinNanos() {
+  public long spinNanos() {
     return typicalNanos > LONGEST_SPUN_NANOS
         ? WAKE_UP_NANOS
         : Math.max(WAKE_UP_NANOS, 2 * typicalNanos);
   }
 
   /** Learns from a wait that has ended. */
-  void ended(long waitedNanos) {
+  public void ended(long waitedNanos) {
     long counted = Math.min(waitedNanos, MOST_COUNTED * Math.max(typicalNanos, WAKE_UP_NANOS));
     typicalNanos += (counted - typicalNanos) / WEIGHT;
   }
