@@ -3,6 +3,7 @@ package dev.rankrt.examples.bench;
 import dev.rankrt.Device;
 import dev.rankrt.Engine;
 import dev.rankrt.EngineOptions;
+import dev.rankrt.Ranker;
 import dev.rankrt.TensorSpec;
 import dev.rankrt.examples.bench.Results.Accuracy;
 import dev.rankrt.examples.bench.Results.ModelFacts;
@@ -20,6 +21,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntFunction;
 
 /** Measures every row of the comparison that can be measured here. One thread at a time. */
 final class Bench {
@@ -136,7 +138,7 @@ final class Bench {
     Opened opened;
     try {
       opened = open(contender);
-    } catch (IOException | UnsupportedOperationException e) {
+    } catch (IOException e) {
       task.step(stepsOfARow());
       return Row.unavailable(contender, oneLine(e.getMessage()));
     }
@@ -201,13 +203,17 @@ final class Bench {
   private Opened open(Contender contender) throws IOException {
     return switch (contender.kind()) {
       case PYTORCH -> openTorch();
-      case CPU_SESSIONS, CPU_RANKER -> {
-        int sessions = Math.min(settings.inFlight(), Runtime.getRuntime().availableProcessors());
-        yield openEngine(contender, Device.cpu(), settings.maxBatchCpu(), sessions);
-      }
-      case GPU_SESSION -> openEngine(contender, Device.gpu(0), settings.maxBatchGpu(), 1);
-      case GPU_SESSIONS, GPU_RANKER ->
-          openEngine(contender, Device.gpu(0), settings.maxBatchGpu(), settings.inFlight());
+      case CPU_SESSIONS ->
+          openSessions(
+              contender,
+              Device.cpu(),
+              settings.maxBatchCpu(),
+              Math.min(settings.inFlight(), Runtime.getRuntime().availableProcessors()));
+      case CPU_RANKER -> openRanker(contender, Device.cpu(), settings.maxBatchCpu());
+      case GPU_SESSION -> openSessions(contender, Device.gpu(0), settings.maxBatchGpu(), 1);
+      case GPU_SESSIONS ->
+          openSessions(contender, Device.gpu(0), settings.maxBatchGpu(), settings.inFlight());
+      case GPU_RANKER -> openRanker(contender, Device.gpu(0), settings.maxBatchGpu());
     };
   }
 
@@ -229,10 +235,7 @@ final class Bench {
         Optional.empty());
   }
 
-  private Opened openEngine(Contender contender, Device where, int maxBatch, int sessions) {
-    if (contender.kind().batches()) {
-      throw new UnsupportedOperationException("no batching yet");
-    }
+  private Opened openSessions(Contender contender, Device where, int maxBatch, int sessions) {
     EngineOptions options =
         workload.options(where, contender.precision(), maxBatch).cpuThreads(1).build();
     long start = System.nanoTime();
@@ -245,13 +248,29 @@ final class Bench {
             .map(
                 report ->
                     new Accuracy(report.rows(), report.maxDifference(), report.meanDifference()));
-    Target target = new SessionsTarget(engine, sessions, workload.requests(engine.inputs()));
+    IntFunction<Requests> requests = workload.requests(engine.inputs(), engine.outputs());
     return new Opened(
-        Subject.of(target),
+        Subject.of(new SessionsTarget(engine, sessions, requests)),
         sessions == 1 ? "one session, requests take turns" : sessions + " sessions",
         engine.maxBatch(),
         opened,
         accuracy);
+  }
+
+  private Opened openRanker(Contender contender, Device where, int maxBatch) {
+    EngineOptions options =
+        workload.options(where, contender.precision(), maxBatch).cpuThreads(1).build();
+    long start = System.nanoTime();
+    Ranker ranker = Ranker.open(workload.file(), options);
+    double opened = seconds(start);
+    inputs = ranker.inputs();
+    IntFunction<Requests> requests = workload.requests(ranker.inputs(), ranker.outputs());
+    return new Opened(
+        Subject.of(new RankerTarget(ranker, requests)),
+        "a Ranker as it is by default, runs of up to " + maxBatch + " rows",
+        maxBatch,
+        opened,
+        Optional.empty());
   }
 
   /** Returns what a message begins with. */

@@ -30,10 +30,6 @@ enum Contender {
     boolean onGpu() {
       return this != CPU_SESSIONS && this != CPU_RANKER;
     }
-
-    boolean batches() {
-      return this == CPU_RANKER || this == GPU_RANKER;
-    }
   }
 
   private final String id;

@@ -33,9 +33,9 @@ record Workload(
   }
 
   /** Returns what draws requests of a number of rows, once for each number. */
-  IntFunction<Requests> requests(List<TensorSpec> inputs) {
+  IntFunction<Requests> requests(List<TensorSpec> inputs, List<TensorSpec> outputs) {
     Map<Integer, Requests> drawn = new ConcurrentHashMap<>();
     return rows ->
-        drawn.computeIfAbsent(rows, count -> Requests.draw(inputs, ids, otherIds, count));
+        drawn.computeIfAbsent(rows, count -> Requests.draw(inputs, outputs, ids, otherIds, count));
   }
 }

@@ -35,9 +35,15 @@ class DlrmTest {
       assertEquals(
           "['dense' FLOAT32[batch, 64], 'ids' INT64[batch, 32]]", engine.inputs().toString());
       assertEquals("['score' FLOAT32[batch, 1]]", engine.outputs().toString());
-      Requests requests =
-          Requests.draw(engine.inputs(), Map.of("ids", new IdRange(0, 49)), new IdRange(0, 0), 512);
-      float[] scores = session.infer(requests.dense(0), requests.sparse(0));
+      Requests.Request request =
+          Requests.draw(
+                  engine.inputs(),
+                  engine.outputs(),
+                  Map.of("ids", new IdRange(0, 49)),
+                  new IdRange(0, 0),
+                  512)
+              .any();
+      float[] scores = session.infer(request.dense(), request.sparse());
       double mean = IntStream.range(0, 512).mapToDouble(i -> scores[i]).average().orElseThrow();
       double deviation =
           Math.sqrt(

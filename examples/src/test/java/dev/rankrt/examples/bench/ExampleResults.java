@@ -83,7 +83,7 @@ final class ExampleResults {
             Optional.of(
                 new Figures.GpuUse(
                     29,
-                    Optional.of(64.5),
+                    Optional.of(64.0),
                     Optional.of(2_500_000_000L),
                     Optional.of(1980.0),
                     Optional.empty())));
