@@ -175,7 +175,7 @@ public final class BenchCommand implements Callable<Integer> {
         slaMillis,
         length,
         length / 5,
-        length * 0.4,
+        length * 0.3,
         quick ? 2 : 5,
         List.copyOf(scenarios));
   }

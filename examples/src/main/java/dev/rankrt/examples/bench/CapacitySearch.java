@@ -4,12 +4,11 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Predicate;
 
 /** Finds the highest rate of requests that a target can bear. */
 final class CapacitySearch {
   /** Enough to get from a first guess to any capacity that this guess can be wrong by. */
-  private static final int DOUBLINGS = 10;
+  private static final int DOUBLINGS = 8;
 
   private CapacitySearch() {}
 
@@ -38,35 +37,40 @@ final class CapacitySearch {
    */
   static Capacity find(double start, int halvings, double slaMillis, Probe probe)
       throws IOException {
-    Predicate<Figures> borne = figures -> figures.within(slaMillis);
     List<Figures> probes = new ArrayList<>();
-    double rate = start;
     Optional<Figures> best = Optional.empty();
+    double rate = start;
     double low = 0;
     double high = 0;
-    for (int step = 0; step < DOUBLINGS && (low == 0 || high == 0); step++) {
-      Figures figures = probe.at(rate);
-      probes.add(figures.withoutDistribution());
-      if (borne.test(figures)) {
+    int halved = 0;
+    for (int step = 0; step < DOUBLINGS + halved && halved <= halvings; step++) {
+      Optional<Figures> borne = tryTwice(rate, slaMillis, probe, probes);
+      if (borne.isPresent()) {
         low = rate;
-        best = Optional.of(figures);
-        rate *= 2;
+        best = borne;
       } else {
         high = rate;
-        rate /= 2;
       }
-    }
-    for (int halving = 0; halving < halvings && low > 0 && high > 0; halving++) {
-      rate = (low + high) / 2;
-      Figures figures = probe.at(rate);
-      probes.add(figures.withoutDistribution());
-      if (borne.test(figures)) {
-        low = rate;
-        best = Optional.of(figures);
+      if (low > 0 && high > 0) {
+        rate = (low + high) / 2;
+        halved++;
       } else {
-        high = rate;
+        rate = high == 0 ? rate * 2 : rate / 2;
       }
     }
     return new Capacity(slaMillis, best, List.copyOf(probes));
+  }
+
+  /** Something else on the machine can spoil a try: what fails has a second one. */
+  private static Optional<Figures> tryTwice(
+      double rate, double slaMillis, Probe probe, List<Figures> probes) throws IOException {
+    for (int attempt = 0; attempt < 2; attempt++) {
+      Figures figures = probe.at(rate);
+      probes.add(figures.withoutDistribution());
+      if (figures.within(slaMillis)) {
+        return Optional.of(figures);
+      }
+    }
+    return Optional.empty();
   }
 }
