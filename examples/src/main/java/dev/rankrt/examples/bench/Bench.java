@@ -162,7 +162,7 @@ final class Bench {
   }
 
   private Figures warmUp(Subject subject, int inFlight, int rows) throws IOException {
-    return subject.closed(inFlight, rows, duration(settings.warmupSeconds()));
+    return subject.closed(inFlight, rows, Units.duration(settings.warmupSeconds()));
   }
 
   private Optional<Figures> closed(
@@ -174,7 +174,7 @@ final class Bench {
     warmUp(subject, inFlight, rows);
     GpuMeter watching = gpu ? meter : GpuMeter.none();
     Figures figures =
-        watching.during(() -> subject.closed(inFlight, rows, duration(settings.seconds())));
+        watching.during(() -> subject.closed(inFlight, rows, Units.duration(settings.seconds())));
     task.step(1);
     return Optional.of(figures);
   }
@@ -185,7 +185,7 @@ final class Bench {
       return Optional.empty();
     }
     // Requests that are later than this change nothing but how long an overload takes.
-    Duration grace = duration(5 * settings.slaMillis() / 1e3);
+    Duration grace = Units.duration(5 * settings.slaMillis() / 1e3);
     return Optional.of(
         CapacitySearch.find(
             atOnce / 4,
@@ -193,7 +193,7 @@ final class Bench {
             settings.slaMillis(),
             rate -> {
               double decisive = Math.min(ENOUGH / rate, LONGEST * settings.probeSeconds());
-              Duration length = duration(Math.max(settings.probeSeconds(), decisive));
+              Duration length = Units.duration(Math.max(settings.probeSeconds(), decisive));
               Figures figures = subject.open(rate, settings.rows(), length, grace);
               task.step(1);
               return figures;
@@ -242,12 +242,7 @@ final class Bench {
     Engine engine = Engine.open(workload.file(), options);
     double opened = seconds(start);
     inputs = engine.inputs();
-    Optional<Accuracy> accuracy =
-        engine
-            .accuracy()
-            .map(
-                report ->
-                    new Accuracy(report.rows(), report.maxDifference(), report.meanDifference()));
+    Optional<Accuracy> accuracy = engine.accuracy().map(Accuracy::of);
     IntFunction<Requests> requests = workload.requests(engine.inputs(), engine.outputs());
     return new Opened(
         Subject.of(new SessionsTarget(engine, sessions, requests)),
@@ -281,9 +276,5 @@ final class Bench {
 
   private static double seconds(long startNanos) {
     return (System.nanoTime() - startNanos) / 1e9;
-  }
-
-  private static Duration duration(double seconds) {
-    return Duration.ofNanos((long) (seconds * 1e9));
   }
 }

@@ -189,7 +189,8 @@ public final class BenchCommand implements Callable<Integer> {
     return results;
   }
 
-  private static String version() {
+  /** Returns the version of RankRT that this is. */
+  static String version() {
     String version = BenchCommand.class.getPackage().getImplementationVersion();
     return version == null ? "development" : version;
   }

@@ -1,5 +1,6 @@
 package dev.rankrt.examples.bench;
 
+import dev.rankrt.AccuracyReport;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -130,5 +131,9 @@ record Results(
    * @param maxDifference the largest absolute difference
    * @param meanDifference the mean absolute difference
    */
-  record Accuracy(int rows, double maxDifference, double meanDifference) {}
+  record Accuracy(int rows, double maxDifference, double meanDifference) {
+    static Accuracy of(AccuracyReport report) {
+      return new Accuracy(report.rows(), report.maxDifference(), report.meanDifference());
+    }
+  }
 }

@@ -244,7 +244,8 @@ final class Tables {
     return figures.samples() == 0 ? NONE : Units.micros(figures.meanMicros());
   }
 
-  private static String samples(Figures figures) {
+  /** Returns what every figure of a line rests on. */
+  static String samples(Figures figures) {
     return Units.count(figures.samples())
         + (figures.unanswered() == 0
             ? ""

@@ -1,5 +1,6 @@
 package dev.rankrt.examples.bench;
 
+import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -47,6 +48,10 @@ final class Units {
       return text("%.0f", value);
     }
     return value >= 10 ? text("%.1f", value) : text("%.2f", value);
+  }
+
+  static Duration duration(double seconds) {
+    return Duration.ofNanos((long) (seconds * 1e9));
   }
 
   static String text(String format, Object... values) {

@@ -63,10 +63,7 @@ class CapacitySearchTest {
     AtomicInteger tries = new AtomicInteger();
     CapacitySearch.Capacity found =
         CapacitySearch.find(
-            100,
-            7,
-            10,
-            rate -> answered(rate, rate <= 850 && tries.getAndIncrement() % 3 != 1));
+            100, 7, 10, rate -> answered(rate, rate <= 850 && tries.getAndIncrement() % 3 != 1));
 
     assertEquals(850, found.best().orElseThrow().offeredPerSecond(), 10);
   }
