@@ -91,15 +91,12 @@ final class Bench {
         task.say(contender.title());
         try {
           rows.add(measure(contender, task));
-        } catch (NativeLoadException e) {
-          if (device == Device.Type.GPU) {
+        } catch (RankRtException e) {
+          if (device == Device.Type.GPU && e instanceof NativeLoadException) {
             throw e;
           }
           failure = e;
-          rows.add(Row.unavailable(contender, oneLine(e.getMessage())));
-        } catch (RankRtException e) {
-          failure = e;
-          rows.add(Row.unavailable(contender, oneLine(e.getMessage())));
+          rows.add(Row.unavailable(contender, reason(e)));
         }
       }
     }
@@ -140,7 +137,7 @@ final class Bench {
       opened = open(contender);
     } catch (IOException e) {
       task.step(stepsOfARow());
-      return Row.unavailable(contender, oneLine(e.getMessage()));
+      return Row.unavailable(contender, shortened(e.getMessage()));
     }
     try (Subject subject = opened.subject()) {
       boolean gpu = contender.kind().onGpu();
@@ -185,7 +182,7 @@ final class Bench {
       return Optional.empty();
     }
     // Requests that are later than this change nothing but how long an overload takes.
-    Duration grace = Units.duration(5 * settings.slaMillis() / 1e3);
+    Duration grace = Units.duration(2 * settings.slaMillis() / 1e3);
     return Optional.of(
         CapacitySearch.find(
             atOnce / 4,
@@ -268,10 +265,18 @@ final class Bench {
         Optional.empty());
   }
 
-  /** Returns what a message begins with. */
-  private static String oneLine(String message) {
-    String line = message.lines().findFirst().orElse(message);
-    return line.length() <= LONGEST_REASON ? line : line.substring(0, LONGEST_REASON - 1) + "…";
+  /** Returns the part of a message that is a reason, without what was wanted and what to do. */
+  private static String reason(RuntimeException problem) {
+    String line = problem.getMessage().lines().findFirst().orElse("");
+    String backend = "(TensorRT): ";
+    int begin = line.lastIndexOf(backend);
+    String reason = begin < 0 ? line : line.substring(begin + backend.length());
+    int end = reason.indexOf(", wanted ");
+    return shortened(end < 0 ? reason : reason.substring(0, end));
+  }
+
+  private static String shortened(String text) {
+    return text.length() <= LONGEST_REASON ? text : text.substring(0, LONGEST_REASON - 1) + "…";
   }
 
   private static double seconds(long startNanos) {

@@ -149,7 +149,7 @@ public final class BenchCommand implements Callable<Integer> {
       GpuMeter meter = GpuMeter.of(() -> nvml.sample(Gpu.INDEX));
       return bench(workload, settings, meter).run(version(), Gpu.describe(nvml));
     } catch (NvmlUnavailableException e) {
-      log.info("no figures of the GPU's use: {}", e.getMessage());
+      log.debug("no figures of the GPU's use: {}", e.getMessage());
       return bench(workload, settings, GpuMeter.none()).run(version(), Optional.empty());
     }
   }

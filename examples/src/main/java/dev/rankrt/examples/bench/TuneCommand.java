@@ -210,11 +210,11 @@ public final class TuneCommand implements Callable<Integer> {
 
   /** Returns how long requests have to come for their p99 to mean something. */
   private double enough(double perSecond) {
-    return Math.max(length(), Math.min(300 / perSecond, 4 * length()));
+    return Math.max(length(), Math.min(300 / perSecond, 2 * length()));
   }
 
   private Duration grace() {
-    return Units.duration(5 * slaMillis / 1e3);
+    return Units.duration(2 * slaMillis / 1e3);
   }
 
   private Device asked() {
