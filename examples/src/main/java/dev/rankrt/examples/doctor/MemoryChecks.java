@@ -110,8 +110,8 @@ final class MemoryChecks {
                     ? LOCKED.ok(Bytes.text(limit))
                     : LOCKED.warn(
                         Bytes.text(limit),
-                        "docker run --ulimit memlock=-1; systemd: LimitMEMLOCK=infinity in the"
-                            + " unit"))
+                        "docker run --ulimit memlock=-1; systemd: LimitMEMLOCK=infinity; a login:"
+                            + " '* - memlock unlimited' in /etc/security/limits.d"))
         .orElseGet(() -> LOCKED.skip("not shown"));
   }
 
