@@ -50,6 +50,45 @@ class DoctorTest {
     assertEquals(diagnosis, Json.read(Json.write(diagnosis), Diagnosis.class));
   }
 
+  @Test
+  void theJson_hasTheNamesThatScriptsReadItBy() {
+    JsonObject json = JsonParser.parseString(Json.write(nothingKnown())).getAsJsonObject();
+    assertEquals(List.of("format", "at", "worst", "findings"), List.copyOf(json.keySet()));
+    assertEquals(
+        List.of("id", "group", "title", "level", "found", "why", "fix"),
+        List.copyOf(json.getAsJsonArray("findings").get(0).getAsJsonObject().keySet()));
+    assertEquals(
+        List.of(
+            "gpu.present",
+            "gpu.nouveau",
+            "gpu.driver",
+            "gpu.persistence",
+            "gpu.ecc",
+            "gpu.clocks",
+            "gpu.power",
+            "gpu.pcie",
+            "gpu.mig",
+            "gpu.mps",
+            "gpu.numa",
+            "libraries.match",
+            "libraries.parser",
+            "cpu.governor",
+            "cpu.numa-balancing",
+            "memory.transparent-huge-pages",
+            "memory.huge-pages",
+            "memory.memlock",
+            "memory.swap",
+            "container.cpu",
+            "container.memory",
+            "jvm.heap",
+            "jvm.collector",
+            "jvm.pretouch",
+            "jvm.huge-pages",
+            "jvm.native-access",
+            "jvm.javacpp"),
+        ids(nothingKnown()));
+  }
+
   @ParameterizedTest
   @EnumSource
   void theSameChecks_areReportedForEveryMachine(RecordedMachine recorded) {
