@@ -101,7 +101,7 @@ final class MemoryChecks {
   private static Finding locked(Tree tree) {
     String key = "Max locked memory";
     if (tree.value("proc/self/limits", key).filter(l -> l.startsWith("unlimited")).isPresent()) {
-      return LOCKED.ok("none");
+      return LOCKED.ok("no limit");
     }
     return tree.number("proc/self/limits", key)
         .map(
