@@ -160,7 +160,7 @@ public final class BuildCommand implements Callable<Integer> {
       text.append(
           String.format(
               Locale.ROOT,
-              "%s, in %s for up to %d rows on %s, built in %.1f s: %s%n",
+              "%s, in %s for up to %d rows on %s, built in %.1f s: %s\n",
               model,
               precision,
               maxBatch,
@@ -172,7 +172,7 @@ public final class BuildCommand implements Callable<Integer> {
               text.append(
                   String.format(
                       Locale.ROOT,
-                      "from FP32 at most %.3g, %.3g on average, over %d %s rows%n",
+                      "from FP32 at most %.3g, %.3g on average, over %d %s rows\n",
                       report.maxDifference(),
                       report.meanDifference(),
                       report.rows(),

@@ -1,5 +1,7 @@
 package dev.rankrt.examples.doctor;
 
+import java.text.DecimalFormat;
+import java.text.DecimalFormatSymbols;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -42,7 +44,9 @@ final class ContainerChecks {
       return CPU.ok("none" + in);
     }
     return CPU.warn(
-        String.format(Locale.ROOT, "%.4g CPUs' time", processors.get())
+        new DecimalFormat("0.##", DecimalFormatSymbols.getInstance(Locale.ROOT))
+                .format(processors.get())
+            + " CPUs' time"
             + groups
                 .throttledPeriods()
                 .map(periods -> ", stopped in " + periods + " periods so far")

@@ -38,8 +38,8 @@ final class DriverChecks {
   private static final Period OLD = Period.ofMonths(18);
 
   private static final String INSTALL =
-      "RHEL 8, 9: sudo dnf module install nvidia-driver:open-dkms; RHEL 10: sudo dnf install"
-          + " nvidia-open; Ubuntu: sudo apt install nvidia-driver-580-server-open; then reboot";
+      "from NVIDIA's repository, RHEL 8 and 9: sudo dnf module install nvidia-driver:open-dkms, RHEL"
+          + " 10: sudo dnf install nvidia-open, Ubuntu: sudo apt install nvidia-open; then reboot";
 
   /** Such as {@code Wed Aug 27 09:12:05 UTC 2025}, at the end of a line. */
   private static final Pattern BUILT =

@@ -6,6 +6,7 @@ import dev.rankrt.streams.CpuSet;
 import dev.rankrt.streams.NumaTopology;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -214,8 +215,10 @@ final class GpuChecks {
                   limited,
                   gpu -> watts(gpu.powerLimitWatts()) + " of " + watts(gpu.powerDefaultWatts())),
           String.format(
+              Locale.ROOT,
               "sudo nvidia-smi -i %s -pl %.0f",
-              Gpus.numbers(limited), limited.get(0).powerDefaultWatts().orElseThrow()));
+              Gpus.numbers(limited),
+              limited.get(0).powerDefaultWatts().orElseThrow()));
     }
     return gpus.stream().anyMatch(gpu -> gpu.powerLimitWatts().isPresent())
         ? POWER.ok(Gpus.each(gpus, gpu -> watts(gpu.powerLimitWatts())))
@@ -344,23 +347,22 @@ final class GpuChecks {
                 + node.getAsInt()
                 + ", where this process may not run: "
                 + mine,
-            bind(nodes));
+            bind(node.getAsInt()));
       }
     }
     String found = String.join(", ", addresses) + " on node " + join(nodes);
-    int near = nodes.stream().mapToInt(node -> topology.cpusOfNode(node).size()).sum();
-    if (near == mine.size()) {
-      return NUMA.ok(found + ", as is this process");
+    int first = nodes.iterator().next();
+    if (topology.cpusOfNode(first).size() < mine.size()) {
+      return NUMA.warn(found + ", this process may run on CPUs " + mine, bind(first));
     }
-    return NUMA.warn(found + ", this process may run on CPUs " + mine, bind(nodes));
+    return NUMA.ok(found + ", as is this process");
   }
 
-  private static String bind(Set<Integer> nodes) {
-    return "numactl --cpunodebind="
-        + join(nodes)
-        + " --membind="
-        + join(nodes)
-        + " java ...; in a container --cpuset-cpus and --cpuset-mems";
+  private static String bind(int node) {
+    return String.format(
+        "a process for each node: numactl --cpunodebind=%d --membind=%d java ..., in a container"
+            + " --cpuset-cpus and --cpuset-mems; or threads of RankRT's AffinityThreadFactory",
+        node, node);
   }
 
   private static String join(Set<Integer> nodes) {
@@ -386,6 +388,6 @@ final class GpuChecks {
   }
 
   private static String watts(Optional<Double> watts) {
-    return watts.map(w -> String.format("%.0f W", w)).orElse("? W");
+    return watts.map(w -> String.format(Locale.ROOT, "%.0f W", w)).orElse("? W");
   }
 }

@@ -101,7 +101,7 @@ final class MemoryChecks {
   private static Finding locked(Tree tree) {
     String key = "Max locked memory";
     if (tree.value("proc/self/limits", key).filter(l -> l.startsWith("unlimited")).isPresent()) {
-      return LOCKED.ok("none");
+      return LOCKED.ok("no limit");
     }
     return tree.number("proc/self/limits", key)
         .map(
@@ -110,8 +110,8 @@ final class MemoryChecks {
                     ? LOCKED.ok(Bytes.text(limit))
                     : LOCKED.warn(
                         Bytes.text(limit),
-                        "docker run --ulimit memlock=-1; systemd: LimitMEMLOCK=infinity in the"
-                            + " unit"))
+                        "docker run --ulimit memlock=-1; systemd: LimitMEMLOCK=infinity; a login:"
+                            + " '* - memlock unlimited' in /etc/security/limits.d"))
         .orElseGet(() -> LOCKED.skip("not shown"));
   }
 

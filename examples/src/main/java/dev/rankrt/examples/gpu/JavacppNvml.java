@@ -138,9 +138,6 @@ final class JavacppNvml implements Nvml {
         nvmlDeviceGetTotalEccErrors(
                 device, NVML_MEMORY_ERROR_TYPE_UNCORRECTED, NVML_VOLATILE_ECC, eccErrors)
             == NVML_SUCCESS;
-    long[] slowdowns = new long[1];
-    boolean slowdownsKnown =
-        nvmlDeviceGetCurrentClocksThrottleReasons(device, slowdowns) == NVML_SUCCESS;
     return new GpuFacts(
         index,
         named ? text(name) : "unnamed GPU",
@@ -154,7 +151,7 @@ final class JavacppNvml implements Nvml {
         number(value -> nvmlDeviceGetComputeMode(device, value)).map(JavacppNvml::computeMode),
         number(value -> nvmlDeviceGetClockInfo(device, NVML_CLOCK_SM, value)),
         number(value -> nvmlDeviceGetMaxClockInfo(device, NVML_CLOCK_SM, value)),
-        slowdownsKnown ? Optional.of(slowdowns[0]) : Optional.empty(),
+        slowdowns(device),
         number(value -> nvmlDeviceGetEnforcedPowerLimit(device, value)).map(JavacppNvml::watts),
         number(value -> nvmlDeviceGetPowerManagementDefaultLimit(device, value))
             .map(JavacppNvml::watts),
@@ -208,6 +205,15 @@ final class JavacppNvml implements Nvml {
           ? Optional.of(rates.gpu())
           : Optional.empty();
     }
+  }
+
+  /** Drivers before 535 lack the name that the bindings for CUDA 13 want in place of this one. */
+  @SuppressWarnings("deprecation")
+  private static Optional<Long> slowdowns(nvmlDevice_st device) {
+    long[] bits = new long[1];
+    return nvmlDeviceGetCurrentClocksThrottleReasons(device, bits) == NVML_SUCCESS
+        ? Optional.of(bits[0])
+        : Optional.empty();
   }
 
   private static String pciAddress(nvmlDevice_st device) {
