@@ -163,24 +163,23 @@ final class Charts {
     StringBuilder svg = new StringBuilder();
     int width = WIDTH - LABELS - VALUES;
     int y = 8;
-    for (int i = 0; i < rows.size(); i++) {
-      Row row = rows.get(i);
+    for (Row row : rows) {
       Optional<Figures> figures = scenario.apply(row);
-      label(svg, row, y);
-      if (figures.isPresent()) {
-        double perSecond = value.apply(figures.get());
-        double length = Math.max(1.5, perSecond / most * width);
-        svg.append(
-            Units.text(
-                "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\""
-                    + " style=\"fill:var(--s%d)\"/>",
-                LABELS, y, length, BAR, i % DASHES.length));
-        svg.append(text(LABELS + length + 8, y + 14, "", Units.rate(perSecond)));
-        double room = LABELS + length + 16 + 8 * Units.rate(perSecond).length();
-        svg.append(text(room, y + 14, "soft", "n " + Units.count(figures.get().samples())));
-      } else {
-        missing(svg, y);
+      if (figures.isEmpty()) {
+        continue;
       }
+      double perSecond = value.apply(figures.get());
+      String rate = Units.rate(perSecond);
+      double length = Math.max(1.5, perSecond / most * width);
+      label(svg, row, y);
+      svg.append(
+          Units.text(
+              "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\""
+                  + " style=\"fill:%s\"/>",
+              LABELS, y, length, BAR, colour(row)));
+      svg.append(text(LABELS + length + 8, y + 14, "", rate));
+      double after = LABELS + length + 16 + 8 * rate.length();
+      svg.append(text(after, y + 14, "soft", "n " + Units.count(figures.get().samples())));
       y += BAR_STEP;
     }
     return Optional.of(new Chart(title, caption, y, svg.toString()));
@@ -200,25 +199,23 @@ final class Charts {
     }
     LogAxis axis = LogAxis.around(least.getAsDouble(), most.getAsDouble(), LABELS, WIDTH - VALUES);
     StringBuilder svg = new StringBuilder();
-    int bottom = 8 + rows.size() * BAR_STEP;
+    List<Row> drawn =
+        rows.stream()
+            .filter(row -> row.concurrent().filter(f -> f.p50Micros().isPresent()).isPresent())
+            .toList();
+    int bottom = 8 + drawn.size() * BAR_STEP;
     for (double tick : axis.ticks()) {
       double x = axis.at(tick);
       line(svg, "grid", x, 0, x, bottom);
       svg.append(text(x, bottom + 16, "soft middle", Units.tick(tick)));
     }
     int y = 8;
-    for (int i = 0; i < rows.size(); i++) {
-      Row row = rows.get(i);
+    for (Row row : drawn) {
       label(svg, row, y);
-      Optional<Figures> figures = row.concurrent().filter(f -> f.p50Micros().isPresent());
-      if (figures.isPresent()) {
-        range(svg, figures.get(), axis, y + BAR / 2.0, i);
-      } else {
-        missing(svg, y);
-      }
+      range(svg, row.concurrent().orElseThrow(), axis, y + BAR / 2.0, colour(row));
       y += BAR_STEP;
     }
-    svg.append(text(WIDTH - VALUES + 14, bottom + 16, "soft", "p50 / p99"));
+    svg.append(text(WIDTH - VALUES + 44, bottom + 16, "soft", "p50 / p99"));
     return Optional.of(
         new Chart(
             "Latency, " + load(),
@@ -228,8 +225,8 @@ final class Charts {
             svg.toString()));
   }
 
-  private static void range(StringBuilder svg, Figures figures, LogAxis axis, double y, int row) {
-    String colour = Units.text("var(--s%d)", row % DASHES.length);
+  private static void range(
+      StringBuilder svg, Figures figures, LogAxis axis, double y, String colour) {
     double p50 = axis.at(figures.p50Micros().orElseThrow());
     double p99 = figures.p99Micros().map(axis::at).orElse(p50);
     double p999 = figures.p999Micros().map(axis::at).orElse(p99);
@@ -304,7 +301,7 @@ final class Charts {
                 PLOT_LEFT + scale * nines(point.percentile()),
                 y.at(point.micros())));
       }
-      curve(svg, path.toString(), rows.indexOf(row));
+      curve(svg, path.toString(), series(row));
     }
     return Optional.of(
         new Chart(
@@ -318,7 +315,7 @@ final class Charts {
   private Optional<Chart> server() {
     List<Row> drawn =
         rows.stream()
-            .filter(row -> row.server().filter(s -> !shown(s).isEmpty()).isPresent())
+            .filter(row -> row.server().flatMap(CapacitySearch.Capacity::best).isPresent())
             .toList();
     if (drawn.isEmpty()) {
       return Optional.empty();
@@ -345,36 +342,12 @@ final class Charts {
     verticalAxis(svg, y);
     for (double tick : x.ticks()) {
       line(svg, "grid", x.at(tick), top, x.at(tick), bottom);
-      svg.append(text(x.at(tick), bottom + 18, "soft middle", Units.rate(tick)));
+      svg.append(text(x.at(tick), bottom + 18, "soft middle", Units.text("%,.0f", tick)));
     }
     line(svg, "limit", PLOT_LEFT, y.at(limit), WIDTH - PLOT_RIGHT, y.at(limit));
     svg.append(text(PLOT_LEFT + 8, y.at(limit) - 6, "soft", "limit of p99: " + Units.tick(limit)));
     for (Row row : drawn) {
-      int series = rows.indexOf(row);
-      StringBuilder path = new StringBuilder();
-      StringBuilder dots = new StringBuilder();
-      for (Figures figures : shown(row.server().orElseThrow())) {
-        double p99 = figures.p99Micros().orElse(Double.MAX_VALUE);
-        double px = x.at(figures.offeredPerSecond());
-        double py = y.at(Math.min(p99, limit * SHOWN_OVER_LIMIT));
-        path.append(Units.text("%s%.1f %.1f", path.isEmpty() ? "M" : "L", px, py));
-        boolean best =
-            row.server()
-                .orElseThrow()
-                .best()
-                .filter(b -> b.offeredPerSecond() == figures.offeredPerSecond())
-                .isPresent();
-        dots.append(
-            Units.text(
-                "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%s\" style=\"fill:%s;stroke:var(--s%d);stroke-width:2\"/>",
-                px,
-                py,
-                best ? "6" : "3",
-                best ? "var(--paper)" : Units.text("var(--s%d)", series % DASHES.length),
-                series % DASHES.length));
-      }
-      curve(svg, path.toString(), series);
-      svg.append(dots);
+      tries(svg, row, x, y);
     }
     svg.append(
         text((PLOT_LEFT + WIDTH) / 2.0, bottom + 38, "soft middle", "requests a second, offered"));
@@ -385,6 +358,26 @@ final class Charts {
                 + " limit. A curve ends at the first rate that was far too high.",
             bottom + 46,
             svg.toString()));
+  }
+
+  private void tries(StringBuilder svg, Row row, LogAxis x, LogAxis y) {
+    CapacitySearch.Capacity server = row.server().orElseThrow();
+    double best = server.best().map(Figures::offeredPerSecond).orElse(0.0);
+    StringBuilder path = new StringBuilder();
+    StringBuilder dots = new StringBuilder();
+    for (Figures figures : shown(server)) {
+      double px = x.at(figures.offeredPerSecond());
+      double py = y.at(figures.p99Micros().orElse(Double.MAX_VALUE));
+      boolean ring = figures.offeredPerSecond() == best;
+      path.append(Units.text("%s%.1f %.1f", path.isEmpty() ? "M" : "L", px, py));
+      dots.append(
+          Units.text(
+              "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\""
+                  + " style=\"fill:%s;stroke:%s;stroke-width:2\"/>",
+              px, py, ring ? 6 : 3, ring ? "var(--paper)" : colour(row), colour(row)));
+    }
+    curve(svg, path.toString(), series(row));
+    svg.append(dots);
   }
 
   /** Returns the rates that were tried, up to the first one that was far too high. */
@@ -406,7 +399,7 @@ final class Charts {
     svg.append(
         Units.text(
             "<path class=\"curve\" d=\"%s\" style=\"stroke:var(--s%d)\" stroke-dasharray=\"%s\"/>",
-            path, series % DASHES.length, DASHES[series % DASHES.length]));
+            path, series, DASHES[series]));
   }
 
   private static void verticalAxis(StringBuilder svg, LogAxis axis) {
@@ -422,18 +415,23 @@ final class Charts {
     for (int i = 0; i < drawn.size(); i++) {
       int x = PLOT_LEFT + i % columns * LEGEND_COLUMN;
       int y = 12 + i / columns * LEGEND_STEP;
-      curve(svg, Units.text("M%d %dh26", x, y), rows.indexOf(drawn.get(i)));
+      curve(svg, Units.text("M%d %dh26", x, y), series(drawn.get(i)));
       svg.append(text(x + 34, y + 4, "", drawn.get(i).name()));
     }
     return 12 + (drawn.size() + columns - 1) / columns * LEGEND_STEP + 4;
   }
 
-  private static void label(StringBuilder svg, Row row, int y) {
-    svg.append(text(LABELS - 10, y + 14, "end", row.name()));
+  private String colour(Row row) {
+    return Units.text("var(--s%d)", series(row));
   }
 
-  private static void missing(StringBuilder svg, int y) {
-    svg.append(text(LABELS + 8, y + 14, "soft", "not measured"));
+  /** Returns the number of a row's colour, which is by its place among all rows. */
+  private int series(Row row) {
+    return rows.indexOf(row) % DASHES.length;
+  }
+
+  private static void label(StringBuilder svg, Row row, int y) {
+    svg.append(text(LABELS - 10, y + 14, "end", row.name()));
   }
 
   private static void line(
