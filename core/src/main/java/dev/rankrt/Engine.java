@@ -31,6 +31,9 @@ public final class Engine implements AutoCloseable {
   private int openSessions;
   private volatile boolean closed;
 
+  /** The session that the engine was warmed up with, until somebody asks for one. */
+  private Session spare;
+
   Engine(String name, Device device, BackendEngine backend, EngineOptions options) {
     this.name = name;
     this.device = device;
@@ -48,6 +51,18 @@ public final class Engine implements AutoCloseable {
               + "; raise it, or allow padding");
     }
     options.idRanges().keySet().forEach(this::requireIdInput);
+  }
+
+  /**
+   * Runs every size that a backend prepares for, so that the first request finds all of it ready.
+   * Called once, before anybody else knows the engine.
+   */
+  void warmUp() {
+    if (!buckets().isEmpty()) {
+      Session session = newSession();
+      WarmUp.run(session);
+      spare = session;
+    }
   }
 
   /**
@@ -152,6 +167,11 @@ public final class Engine implements AutoCloseable {
   public Session newSession() {
     synchronized (lifecycle) {
       requireOpen();
+      if (spare != null) {
+        Session session = spare;
+        spare = null;
+        return session;
+      }
       openSessions++;
     }
     BackendSession memory = null;
@@ -181,19 +201,39 @@ public final class Engine implements AutoCloseable {
   @Override
   public void close() {
     int open;
+    Session unused;
     synchronized (lifecycle) {
       if (closed) {
         return;
       }
       closed = true;
-      open = openSessions;
+      unused = spare;
+      spare = null;
+      open = openSessions - (unused == null ? 0 : 1);
     }
-    if (open == 0) {
-      backend.close();
-    } else {
+    if (open > 0) {
       log.warn(
           "{} was closed before {} of its sessions; its memory is freed with them", this, open);
     }
+    if (unused != null) {
+      unused.close(); // and the model with it, where it was the last
+    } else if (open == 0) {
+      backend.close();
+    }
+  }
+
+  /**
+   * Returns what the engine's sessions have run so far.
+   *
+   * @return counts since it was opened; safe to ask for at any time, also after the end
+   */
+  public EngineStats stats() {
+    return backend.stats();
+  }
+
+  /** Returns the batch sizes that the backend prepares for, the smallest first. */
+  List<Integer> buckets() {
+    return backend.buckets();
   }
 
   /** Tells whether the model, rather than the options, limits how many rows a call may have. */

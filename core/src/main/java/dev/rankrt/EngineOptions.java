@@ -1,5 +1,7 @@
 package dev.rankrt;
 
+import dev.rankrt.streams.AffinityPolicy;
+import dev.rankrt.streams.WaitPolicy;
 import java.nio.Buffer;
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
@@ -31,6 +33,9 @@ public final class EngineOptions {
   private final Path timingCache;
   private final BuildListener buildListener;
   private final Map<String, Buffer> sample;
+  private final WaitPolicy waitPolicy;
+  private final int streamPriority;
+  private final AffinityPolicy affinity;
 
   private EngineOptions(Builder builder) {
     this.device = builder.device;
@@ -47,6 +52,9 @@ public final class EngineOptions {
     this.timingCache = builder.timingCache;
     this.buildListener = builder.buildListener;
     this.sample = new TreeMap<>(builder.sample);
+    this.waitPolicy = builder.waitPolicy;
+    this.streamPriority = builder.streamPriority;
+    this.affinity = builder.affinity;
     for (int batch : optimizeFor) {
       if (batch < 1 || batch > maxBatch) {
         throw new IllegalArgumentException(
@@ -228,6 +236,34 @@ public final class EngineOptions {
     return Collections.unmodifiableMap(copy);
   }
 
+  /**
+   * Returns how calls wait for a GPU.
+   *
+   * @return {@link WaitPolicy#ADAPTIVE} by default
+   */
+  public WaitPolicy waitPolicy() {
+    return waitPolicy;
+  }
+
+  /**
+   * Returns how urgent a GPU's work is beside that of other streams.
+   *
+   * @return 0 by default; lower is more urgent
+   */
+  public int streamPriority() {
+    return streamPriority;
+  }
+
+  /**
+   * Returns where the threads are bound that RankRT makes for a GPU, and so which NUMA node the
+   * sessions' pinned memory comes from.
+   *
+   * @return {@link AffinityPolicy#gpuNode} by default
+   */
+  public AffinityPolicy affinity() {
+    return affinity;
+  }
+
   @Override
   public String toString() {
     return "EngineOptions[device="
@@ -256,6 +292,12 @@ public final class EngineOptions {
         + timingCache
         + ", sample of "
         + sample.keySet()
+        + ", waitPolicy="
+        + waitPolicy
+        + ", streamPriority="
+        + streamPriority
+        + ", affinity="
+        + affinity
         + "]";
   }
 
@@ -302,6 +344,9 @@ public final class EngineOptions {
     private Path timingCache;
     private BuildListener buildListener;
     private final Map<String, Buffer> sample = new LinkedHashMap<>();
+    private WaitPolicy waitPolicy = WaitPolicy.ADAPTIVE;
+    private int streamPriority;
+    private AffinityPolicy affinity = AffinityPolicy.gpuNode();
 
     private Builder() {}
 
@@ -516,6 +561,43 @@ public final class EngineOptions {
      */
     public Builder sample(String input, long[] ids) {
       return sample(input, LongBuffer.wrap(ids.clone()).asReadOnlyBuffer());
+    }
+
+    /**
+     * Sets how calls wait for a GPU.
+     *
+     * @param policy latency against processor time
+     * @return this builder
+     */
+    public Builder waitPolicy(WaitPolicy policy) {
+      this.waitPolicy = Objects.requireNonNull(policy, "policy");
+      return this;
+    }
+
+    /**
+     * Sets how urgent a GPU's work is beside that of other streams on the same GPU, such as those
+     * of a model that may wait. What it may be is the GPU's: usually -5 to 0, and a session with
+     * another one is refused.
+     *
+     * @param priority lower is more urgent
+     * @return this builder
+     */
+    public Builder streamPriority(int priority) {
+      this.streamPriority = priority;
+      return this;
+    }
+
+    /**
+     * Sets where the threads are bound that RankRT makes for a GPU, and so which NUMA node the
+     * sessions' pinned memory comes from. A service's own threads are its own to bind: see {@link
+     * dev.rankrt.streams.AffinityThreadFactory}.
+     *
+     * @param policy on machines with one node, or where threads cannot be bound, it does nothing
+     * @return this builder
+     */
+    public Builder affinity(AffinityPolicy policy) {
+      this.affinity = Objects.requireNonNull(policy, "policy");
+      return this;
     }
 
     private Builder sample(String input, Buffer values) {

@@ -307,6 +307,11 @@ public final class InputTensor {
     }
   }
 
+  /** Returns an id that every request may hold. */
+  long someId() {
+    return declaredRange ? minId : 0;
+  }
+
   /** Tells whether ids need looking at one by one. */
   boolean checksEachId(boolean narrowing) {
     return declaredRange || (narrowing && intMemory != null);

@@ -94,6 +94,21 @@ public final class Session implements AutoCloseable {
         this, spec, backend.input(index), options.idRange(spec.name()).orElse(null));
   }
 
+  /** Tells whether the model is of the kind that {@code infer} is for. */
+  boolean takesDenseAndSparse() {
+    return dense != null;
+  }
+
+  /** Returns the input of floats that {@code infer} is about. */
+  InputTensor dense() {
+    return dense;
+  }
+
+  /** Returns the input of ids that {@code infer} is about. */
+  InputTensor sparse() {
+    return sparse;
+  }
+
   private static boolean isDenseAndSparse(List<TensorSpec> inputs, List<TensorSpec> outputs) {
     return inputs.size() == 2
         && outputs.size() == 1

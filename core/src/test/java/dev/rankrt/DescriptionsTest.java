@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.EngineOptions.IdRange;
+import dev.rankrt.streams.AffinityPolicy;
+import dev.rankrt.streams.WaitPolicy;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
@@ -70,13 +72,17 @@ class DescriptionsTest {
             .pin("/head/Sigmoid", Precision.BF16)
             .planCache(Path.of("plans"))
             .timingCache(Path.of("timings"))
-            .sample("ids", new int[] {1, 2});
+            .sample("ids", new int[] {1, 2})
+            .waitPolicy(WaitPolicy.SPIN)
+            .streamPriority(-1)
+            .affinity(AffinityPolicy.none());
     EngineOptions options = builder.build();
     builder.maxBatch(8).idRange("ids", 0, 0).idRange("item", 0, 0);
     assertEquals(
         "EngineOptions[device=gpu:1, precision=BF16, maxBatch=7, padding=false, cpuThreads=2, idRanges={ids=1 to 9},"
             + " optimizeFor=[1, 7], builderLevel=5, workspaceBytes=1048576, pins={/head/Sigmoid=BF16},"
-            + " planCache=plans, timingCache=timings, sample of [ids]]",
+            + " planCache=plans, timingCache=timings, sample of [ids], waitPolicy=SPIN, streamPriority=-1,"
+            + " affinity=anywhere]",
         options.toString());
     assertEquals(Optional.of(new IdRange(1, 9)), options.idRange("ids"));
     assertEquals(Set.of("ids"), options.idRanges().keySet());

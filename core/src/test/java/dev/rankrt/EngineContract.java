@@ -1260,6 +1260,77 @@ abstract class EngineContract {
     }
   }
 
+  // ----------------------------------------------------------------------- warm-up and counting
+
+  @Test
+  void open_hasRunTheSmallestAndTheLargestBatch() {
+    try (Engine engine = engines.open(OnnxModels.ranker(INT64), options())) {
+      EngineStats stats = engine.stats();
+      assertTrue(stats.runs() >= 2, stats::toString);
+      assertTrue(stats.rows() >= 1 + MAX_BATCH, stats::toString);
+      assertEquals(0, stats.paddedRows(), stats::toString);
+    }
+  }
+
+  @Test
+  void stats_countRunsAndRowsOfSessionsOpenAndClosed() {
+    try (Engine engine = engines.open(OnnxModels.ranker(INT64), options())) {
+      EngineStats before = engine.stats();
+      long padded = 0;
+      try (Session open = engine.newSession()) {
+        for (int count = 1; count <= MAX_BATCH; count++) {
+          Rows rows = new Rows(count);
+          open.infer(rows.dense, rows.ids);
+          try (Session closed = engine.newSession()) {
+            closed.infer(rows.dense, rows.ids);
+          }
+          padded += 2L * paddingOf(count);
+        }
+        EngineStats stats = engine.stats();
+        assertEquals(2 * MAX_BATCH, stats.runs() - before.runs());
+        assertEquals(MAX_BATCH * (MAX_BATCH + 1L), stats.rows() - before.rows());
+        assertEquals(padded, stats.paddedRows() - before.paddedRows());
+        assertEquals(replays() ? 0 : stats.runs(), stats.fallbacks());
+      }
+    }
+  }
+
+  @Test
+  void stats_withoutPadding_countRunsThatNoGraphWasCapturedFor() {
+    try (Engine engine = engines.open(OnnxModels.ranker(INT64), options().padding(false));
+        Session session = engine.newSession()) {
+      EngineStats before = engine.stats();
+      for (int count : new int[] {1, 2, 3, 4, 5}) {
+        Rows rows = new Rows(count);
+        session.infer(rows.dense, rows.ids);
+      }
+      EngineStats stats = engine.stats();
+      assertEquals(5, stats.runs() - before.runs());
+      assertEquals(0, stats.paddedRows());
+      assertEquals(replays() ? 2 : 5, stats.fallbacks() - before.fallbacks());
+    }
+  }
+
+  @Test
+  void stats_ofARequestThatIsRefused_stayAsTheyAre() {
+    try (Engine engine = engines.open(OnnxModels.ranker(INT64), options());
+        Session session = engine.newSession()) {
+      EngineStats before = engine.stats();
+      assertThrows(
+          IllegalArgumentException.class, () -> session.infer(new float[DENSE + 1], new int[IDS]));
+      assertEquals(before, engine.stats());
+    }
+  }
+
+  /** Tells whether the backend replays graphs, of batches that are powers of two. */
+  private boolean replays() {
+    return device().type() == Device.Type.GPU;
+  }
+
+  private int paddingOf(int rows) {
+    return replays() && rows > 1 ? Integer.highestOneBit(rows - 1) * 2 - rows : 0;
+  }
+
   // ------------------------------------------------------------------ what PyTorch says of models
 
   private Engine family(String family, Reference reference) {
@@ -1299,6 +1370,30 @@ abstract class EngineContract {
         assertTrue(largest <= tolerance(), size + " rows of " + family + " differ by " + largest);
       }
       Differences.add(device().toString(), precision(), family, rows, largest);
+    }
+  }
+
+  /**
+   * What lies behind a request's rows in memory fills its bucket on a GPU. Here it is other rows,
+   * and then values that are no numbers.
+   */
+  @ParameterizedTest
+  @FieldSource("families")
+  void family_whateverFillsItsBucket_scoresEveryRowTheSame(String family) throws IOException {
+    Reference reference = Reference.load(family);
+    try (Session session = family(family, reference).newSession()) {
+      int most = session.engine().maxBatch();
+      for (int size = 1; size <= most; size++) {
+        int[] rows = reference.from(3 * size, size);
+        reference.put(session, reference.from(0, most));
+        List<float[]> expected = reference.run(session, rows);
+        reference.put(session, reference.from(77, most));
+        reference.fillFloats(session, Float.NaN);
+        List<float[]> scores = reference.run(session, rows);
+        for (int output = 0; output < expected.size(); output++) {
+          assertArrayEquals(expected.get(output), scores.get(output), family + ", rows: " + size);
+        }
+      }
     }
   }
 

@@ -9,9 +9,11 @@ import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.TensorInfo;
 import dev.rankrt.DataType;
 import dev.rankrt.EngineOptions;
+import dev.rankrt.EngineStats;
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
 import dev.rankrt.TensorSpec;
+import dev.rankrt.internal.RunCounters;
 import dev.rankrt.internal.Signature;
 import dev.rankrt.internal.Signature.Declared;
 import dev.rankrt.spi.BackendEngine;
@@ -40,6 +42,7 @@ final class OnnxRuntimeEngine implements BackendEngine {
   private final Signature signature;
   private final int minBatch;
   private final int maxBatch;
+  private final RunCounters counters = new RunCounters();
 
   private OnnxRuntimeEngine(OrtSession model, Signature signature, EngineOptions options) {
     this.model = model;
@@ -202,6 +205,20 @@ final class OnnxRuntimeEngine implements BackendEngine {
   @Override
   public Precision precision() {
     return Precision.FP32;
+  }
+
+  @Override
+  public List<Integer> buckets() {
+    return minBatch() == maxBatch ? List.of(maxBatch) : List.of(minBatch(), maxBatch);
+  }
+
+  @Override
+  public EngineStats stats() {
+    return counters.stats();
+  }
+
+  RunCounters counters() {
+    return counters;
   }
 
   @Override

@@ -5,9 +5,11 @@ import static org.bytedeco.tensorrt.global.nvinfer.createInferRuntime;
 import dev.rankrt.AccuracyReport;
 import dev.rankrt.DataType;
 import dev.rankrt.EngineOptions;
+import dev.rankrt.EngineStats;
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
 import dev.rankrt.TensorSpec;
+import dev.rankrt.internal.RunCounters;
 import dev.rankrt.internal.Signature;
 import dev.rankrt.internal.Signature.Declared;
 import dev.rankrt.memory.PoolConfig;
@@ -16,10 +18,16 @@ import dev.rankrt.memory.internal.StagingPool;
 import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.natives.internal.NativeObjects;
 import dev.rankrt.spi.BackendEngine;
+import dev.rankrt.streams.AffinityPolicy;
+import dev.rankrt.streams.AffinityThreadFactory;
+import dev.rankrt.streams.CpuSet;
+import dev.rankrt.streams.NumaTopology;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Executor;
 import org.bytedeco.tensorrt.global.nvinfer;
 import org.bytedeco.tensorrt.global.nvinfer.ExecutionContextAllocationStrategy;
 import org.bytedeco.tensorrt.global.nvinfer.OptProfileSelector;
@@ -48,7 +56,7 @@ final class TensorRtEngine implements BackendEngine {
   private final ICudaEngine engine;
   private final Precision precision;
   private final Signature signature;
-  private final Buckets buckets;
+  private final Buckets bucketSizes;
   private final int profiles;
 
   /** The largest batch that every profile takes. */
@@ -58,6 +66,7 @@ final class TensorRtEngine implements BackendEngine {
   private final StagingPool stagingPool;
   private final AccuracyReport accuracy;
   private final Tuning tuning;
+  private final RunCounters counters = new RunCounters();
 
   /** Set when a session's work did not end: it may be using the engine. */
   private volatile boolean keptForever;
@@ -81,18 +90,35 @@ final class TensorRtEngine implements BackendEngine {
         Precision.valueOf(plan.header().getProperty("precision", options.precision().name()));
     this.profiles = engine.getNbOptimizationProfiles();
     this.signature = readSignature();
-    this.buckets =
+    this.bucketSizes =
         new Buckets(
             signature.fixedBatch(), (int) Math.min(profileMaximum, signature.maxBatch(options)));
     Tuning stored = Tuning.readFrom(plan.header());
     this.tuning =
-        stored.fits(buckets, profiles) ? stored : Tuning.uniform(buckets, 0, Transfer.COPY);
+        stored.fits(bucketSizes, profiles) ? stored : Tuning.uniform(bucketSizes, 0, Transfer.COPY);
     this.accuracy = Accuracy.readFrom(plan.header()).orElse(null);
     long total = tensorRt.cuda().properties(ordinal).totalBytes();
     this.devicePool = new DevicePool(tensorRt.cuda(), ordinal, PoolConfig.of(name, total));
     this.stagingPool =
         new StagingPool(
-            tensorRt.cuda(), ordinal, PoolConfig.of(name, STAGING_LIMIT_BYTES), Runnable::run);
+            tensorRt.cuda(),
+            ordinal,
+            PoolConfig.of(name, STAGING_LIMIT_BYTES),
+            nearGpu(tensorRt, ordinal, options.affinity()));
+  }
+
+  /**
+   * Runs tasks where the pages that they pin come from the right NUMA node: on a thread of its own
+   * where there is a choice, or the calling thread would have to be moved.
+   */
+  private static Executor nearGpu(TensorRt tensorRt, int ordinal, AffinityPolicy affinity) {
+    CpuSet cpus =
+        affinity.cpus(NumaTopology.system(), tensorRt.cuda().properties(ordinal).pciBusId());
+    if (cpus.isEmpty()) {
+      return Runnable::run;
+    }
+    AffinityThreadFactory threads = new AffinityThreadFactory("rankrt-pinning-", cpus);
+    return task -> threads.newThread(task).start();
   }
 
   /**
@@ -326,8 +352,12 @@ final class TensorRtEngine implements BackendEngine {
     return signature.fixedBatch();
   }
 
-  Buckets buckets() {
-    return buckets;
+  Buckets bucketSizes() {
+    return bucketSizes;
+  }
+
+  Tuning tuning() {
+    return tuning;
   }
 
   int profiles() {
@@ -363,7 +393,7 @@ final class TensorRtEngine implements BackendEngine {
 
   @Override
   public int maxBatch() {
-    return buckets.maxBatch();
+    return bucketSizes.maxBatch();
   }
 
   @Override
@@ -374,6 +404,20 @@ final class TensorRtEngine implements BackendEngine {
   @Override
   public Optional<AccuracyReport> accuracy() {
     return Optional.ofNullable(accuracy);
+  }
+
+  @Override
+  public List<Integer> buckets() {
+    return Arrays.stream(bucketSizes.sizes()).boxed().toList();
+  }
+
+  @Override
+  public EngineStats stats() {
+    return counters.stats();
+  }
+
+  RunCounters counters() {
+    return counters;
   }
 
   @Override

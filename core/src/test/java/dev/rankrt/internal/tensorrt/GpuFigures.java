@@ -74,7 +74,7 @@ final class GpuFigures {
                   Figures.add(name + ", largest difference from FP32", report.maxDifference());
                   Figures.add(name + ", mean difference from FP32", report.meanDifference());
                 });
-        for (int rows : BATCHES) {
+        for (int rows = 1; rows <= options.maxBatch(); rows *= 2) {
           calls(session, rows, name);
         }
       }
@@ -137,8 +137,8 @@ final class GpuFigures {
             "flag",
             builder -> buildWithFlag(tensorRt, builder, model, optimum, options));
     for (Transfer transfer : Transfer.values()) {
-      TensorRtSession a = strong.newSession(Tuning.uniform(strong.buckets(), 0, transfer));
-      TensorRtSession b = flagged.newSession(Tuning.uniform(flagged.buckets(), 0, transfer));
+      TensorRtSession a = strong.newSession(Tuning.uniform(strong.bucketSizes(), 0, transfer));
+      TensorRtSession b = flagged.newSession(Tuning.uniform(flagged.bucketSizes(), 0, transfer));
       for (int rows : BATCHES) {
         double[] ofA = new double[ROUNDS];
         double[] ofB = new double[ROUNDS];
@@ -183,7 +183,7 @@ final class GpuFigures {
       for (Transfer transfer : Transfer.values()) {
         long before = tensorRt.cuda().memoryInfo().freeBytes();
         TensorRtSession session =
-            engine.newSession(Tuning.uniform(engine.buckets(), profile, transfer));
+            engine.newSession(Tuning.uniform(engine.bucketSizes(), profile, transfer));
         String what = "profile for " + optima.get(profile) + " rows, " + transfer + ", ";
         Figures.add(
             what + "GPU bytes of a session",

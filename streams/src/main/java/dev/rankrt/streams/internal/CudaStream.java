@@ -119,6 +119,22 @@ public final class CudaStream implements AutoCloseable {
     }
   }
 
+  /**
+   * Enqueues one copy of several pieces that lie at the same, equal distances in both places.
+   *
+   * @param pitch bytes from the beginning of one piece to that of the next
+   * @param bytes of a piece
+   * @param pieces how many there are
+   */
+  public void copy(long destination, long source, long pitch, long bytes, long pieces) {
+    handle.enter();
+    try {
+      cuda.copy(destination, source, pitch, bytes, pieces, stream);
+    } finally {
+      handle.exit();
+    }
+  }
+
   /** Enqueues filling device memory with one byte's value. */
   public void fill(long destination, int value, long bytes) {
     handle.enter();
