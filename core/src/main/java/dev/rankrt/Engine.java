@@ -59,9 +59,8 @@ public final class Engine implements AutoCloseable {
    */
   void warmUp() {
     if (!buckets().isEmpty()) {
-      Session session = newSession();
-      WarmUp.run(session);
-      spare = session;
+      spare = newSession(); // which closes with the engine, whatever comes of the runs
+      WarmUp.run(spare);
     }
   }
 

@@ -408,7 +408,11 @@ final class TensorRtEngine implements BackendEngine {
 
   @Override
   public List<Integer> buckets() {
-    return Arrays.stream(bucketSizes.sizes()).boxed().toList();
+    // A model with a fixed batch has one bucket, of which calls may use a part.
+    return Arrays.stream(bucketSizes.sizes())
+        .map(size -> Math.min(size, maxBatch()))
+        .boxed()
+        .toList();
   }
 
   @Override

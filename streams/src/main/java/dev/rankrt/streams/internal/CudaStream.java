@@ -33,7 +33,7 @@ public final class CudaStream implements AutoCloseable {
   private final long closeLimitNanos;
   private final LongSupplier nanoTime;
   private final NativeHandle handle;
-  private final AdaptiveSpin adaptive = new AdaptiveSpin();
+  private final AdaptiveWait adaptive = new AdaptiveWait();
   private volatile boolean leaked;
 
   private CudaStream(
@@ -235,19 +235,13 @@ public final class CudaStream implements AutoCloseable {
     handle.enter();
     try {
       switch (policy) {
-        case SPIN -> spin();
+        case SPIN -> cuda.synchronize(stream); // which spins, under CUDA's default schedule
         case YIELD -> yieldUntilDone();
         case BLOCK -> block();
-        case ADAPTIVE -> spinThenBlock();
+        case ADAPTIVE -> spinOrBlock();
       }
     } finally {
       handle.exit();
-    }
-  }
-
-  private void spin() {
-    while (!cuda.isDone(stream)) {
-      Thread.onSpinWait();
     }
   }
 
@@ -259,21 +253,16 @@ public final class CudaStream implements AutoCloseable {
     }
   }
 
-  private void spinThenBlock() {
+  private void spinOrBlock() {
     long start = nanoTime.getAsLong();
-    long spin = adaptive.spinNanos();
-    boolean done = cuda.isDone(stream);
-    while (!done && nanoTime.getAsLong() - start < spin) {
-      Thread.onSpinWait();
-      done = cuda.isDone(stream);
-    }
-    if (!done) {
+    if (adaptive.spins()) {
+      cuda.synchronize(stream);
+    } else {
       block();
     }
     adaptive.ended(nanoTime.getAsLong() - start);
   }
 
-  /** Sleeps: synchronising with the stream itself would spin, under CUDA's default schedule. */
   private void block() {
     cuda.record(blockingEvent, stream);
     cuda.synchronize(blockingEvent);
