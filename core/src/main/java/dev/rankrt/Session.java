@@ -22,7 +22,8 @@ import org.slf4j.LoggerFactory;
  * <h2>Two ways to run</h2>
  *
  * <p>{@code infer} is for models with one float input, one id input and one float output, whatever
- * their names. Any other model is fed by name:
+ * their names, and {@code rank} for the same with one user and many candidates. Any other model is
+ * fed by name:
  *
  * <pre>{@code
  * session.input("history").put(history);
@@ -34,6 +35,7 @@ import org.slf4j.LoggerFactory;
 public final class Session implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Session.class);
   private static final Object CLOSED = "closed";
+  private static final String BY_NAME = "use input(name).put(values), run(rows) and output(name)";
   private static final VarHandle USER;
 
   static {
@@ -61,6 +63,11 @@ public final class Session implements AutoCloseable {
   private final InputTensor sparse;
   private final OutputTensor scores;
 
+  /** What {@code rank} is about; null where the engine is not of that kind. */
+  private final RankInputs ranked;
+
+  private final boolean shares;
+
   /** The thread inside, {@link #CLOSED} at the end, else null. */
   @SuppressWarnings("unused") // through USER
   private volatile Object user;
@@ -85,7 +92,10 @@ public final class Session implements AutoCloseable {
     int denseIndex = pair && engine.inputs().get(0).type().isFloat() ? 0 : 1;
     this.dense = pair ? inputs[denseIndex] : null;
     this.sparse = pair ? inputs[1 - denseIndex] : null;
-    this.scores = pair ? outputs[0] : null;
+    this.shares = !options.shared().isEmpty();
+    this.ranked =
+        shares && isScores(engine.outputs()) ? RankInputs.of(inputs, options.shared()) : null;
+    this.scores = pair || ranked != null ? outputs[0] : null;
   }
 
   private InputTensor newInput(int index, EngineOptions options) {
@@ -111,9 +121,13 @@ public final class Session implements AutoCloseable {
 
   private static boolean isDenseAndSparse(List<TensorSpec> inputs, List<TensorSpec> outputs) {
     return inputs.size() == 2
-        && outputs.size() == 1
         && inputs.get(0).type().isFloat() != inputs.get(1).type().isFloat()
         && inputs.stream().allMatch(input -> input.shape().hasBatch())
+        && isScores(outputs);
+  }
+
+  private static boolean isScores(List<TensorSpec> outputs) {
+    return outputs.size() == 1
         && outputs.get(0).type().isFloat()
         && outputs.get(0).shape().hasBatch();
   }
@@ -192,6 +206,45 @@ public final class Session implements AutoCloseable {
   }
 
   /**
+   * Scores the candidates of one user, in an engine that was opened with {@link
+   * EngineOptions.Builder#shared(String, int, int) shared inputs}: what is the user's is given
+   * once, and computed once as far as the model allows. {@link Ranking#top} picks the best.
+   *
+   * @param userDense the user's floats, in the order of the model's columns; empty where none are
+   *     shared
+   * @param userIds the user's ids, likewise
+   * @param candidateDense the candidates' floats, one row after the other; empty where all are
+   *     shared
+   * @param candidateIds the candidates' ids, likewise
+   * @return a new array with the scores of each candidate, one after the other
+   * @throws IllegalArgumentException if a value does not fit, naming the input, what was given and
+   *     what is wanted
+   * @throws IllegalStateException if the session or its engine is closed, or another thread is
+   *     using the session
+   * @throws UnsupportedOperationException if the engine shares no inputs, or the model has others
+   *     than one of floats and one of ids, or several outputs
+   * @throws InferenceException if the run failed
+   */
+  public float[] rank(
+      float[] userDense, long[] userIds, float[] candidateDense, long[] candidateIds) {
+    return rank(userDense, userIds, candidateDense, candidateIds, Values.LONG_ARRAY);
+  }
+
+  /**
+   * Scores the candidates of one user, as {@link #rank(float[], long[], float[], long[])} does.
+   *
+   * @param userDense the user's floats
+   * @param userIds the user's ids
+   * @param candidateDense the candidates' floats, one row after the other
+   * @param candidateIds the candidates' ids, one row after the other
+   * @return a new array with the scores of each candidate, one after the other
+   */
+  public float[] rank(
+      float[] userDense, int[] userIds, float[] candidateDense, int[] candidateIds) {
+    return rank(userDense, userIds, candidateDense, candidateIds, Values.INT_ARRAY);
+  }
+
+  /**
    * Returns an input by its name.
    *
    * @param name the input's name in the model
@@ -259,14 +312,9 @@ public final class Session implements AutoCloseable {
 
   private <D, S> float[] infer(Values<D> denseForm, D denseRows, Values<S> sparseForm, S ids) {
     if (dense == null) {
-      throw new UnsupportedOperationException(
-          "infer is for models with one float input, one id input and one float output, each with a batch; "
-              + engine
-              + " has inputs "
-              + engine.inputs()
-              + " and outputs "
-              + engine.outputs()
-              + "; use input(name).put(values), run(rows) and output(name)");
+      throw unsupported(
+          "infer is for models with one float input, one id input and one float output, each with a batch; ",
+          ranked == null ? BY_NAME : "some are shared among candidates: use rank");
     }
     enter();
     try {
@@ -290,6 +338,37 @@ public final class Session implements AutoCloseable {
     } finally {
       exit();
     }
+  }
+
+  private <I> float[] rank(
+      float[] userDense, I userIds, float[] candidateDense, I candidateIds, Values<I> ids) {
+    if (ranked == null) {
+      throw unsupported(
+          "rank is for models with one float input, one id input and one float output, opened with"
+              + " inputs that candidates share; ",
+          shares
+              ? BY_NAME
+              : "open it with EngineOptions.builder().shared(input, from, to), or use infer");
+    }
+    enter();
+    try {
+      execute(ranked.put(userDense, userIds, candidateDense, candidateIds, ids));
+      return scores.copyFloats();
+    } finally {
+      exit();
+    }
+  }
+
+  private UnsupportedOperationException unsupported(String what, String instead) {
+    return new UnsupportedOperationException(
+        what
+            + engine
+            + " has inputs "
+            + engine.inputs()
+            + " and outputs "
+            + engine.outputs()
+            + "; "
+            + instead);
   }
 
   private void execute(int rows) {

@@ -81,7 +81,7 @@ class DescriptionsTest {
     assertEquals(
         "EngineOptions[device=gpu:1, precision=BF16, maxBatch=7, padding=false, cpuThreads=2, idRanges={ids=1 to 9},"
             + " optimizeFor=[1, 7], builderLevel=5, workspaceBytes=1048576, pins={/head/Sigmoid=BF16},"
-            + " planCache=plans, timingCache=timings, sample of [ids], waitPolicy=SPIN, streamPriority=-1,"
+            + " planCache=plans, timingCache=timings, sample of [ids], shared={}, waitPolicy=SPIN, streamPriority=-1,"
             + " affinity=anywhere]",
         options.toString());
     assertEquals(Optional.of(new IdRange(1, 9)), options.idRange("ids"));

@@ -12,6 +12,7 @@ import dev.rankrt.testing.Figures;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.Random;
 import java.util.function.Function;
@@ -224,7 +225,7 @@ final class GpuFigures {
 
   private static Plan buildWithFlag(
       TensorRt tensorRt, IBuilder builder, Path model, int optimum, EngineOptions options) {
-    OnnxParsing parsing = OnnxParsing.parse(tensorRt, builder, model, 0);
+    OnnxParsing parsing = OnnxParsing.parse(tensorRt, builder, model, Map.of(), 0);
     INetworkDefinition network = parsing.network();
     IBuilderConfig config = builder.createBuilderConfig();
     config.setFlag(FP16_FLAG);
