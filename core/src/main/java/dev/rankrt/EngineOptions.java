@@ -1,6 +1,7 @@
 package dev.rankrt;
 
 import dev.rankrt.internal.onnx.SharedModel;
+import dev.rankrt.natives.internal.PrivateFiles;
 import dev.rankrt.streams.AffinityPolicy;
 import dev.rankrt.streams.WaitPolicy;
 import java.nio.Buffer;
@@ -407,7 +408,7 @@ public final class EngineOptions {
     private int builderLevel = 3;
     private long workspaceBytes = 4L << 30;
     private final Map<String, Precision> pins = new LinkedHashMap<>();
-    private Path planCache = defaultPlanCache();
+    private Path planCache = PrivateFiles.cacheFolder().resolve("plans");
     private Path timingCache;
     private BuildListener buildListener;
     private final Map<String, Buffer> sample = new LinkedHashMap<>();
@@ -723,16 +724,6 @@ public final class EngineOptions {
      */
     public EngineOptions build() {
       return new EngineOptions(this);
-    }
-
-    /** Beside other programs' caches, and nobody else's. */
-    private static Path defaultPlanCache() {
-      String xdg = System.getenv("XDG_CACHE_HOME");
-      Path caches =
-          xdg != null && !xdg.isBlank()
-              ? Path.of(xdg)
-              : Path.of(System.getProperty("user.home"), ".cache");
-      return caches.resolve("rankrt").resolve("plans");
     }
 
     private static int atLeastOne(String setting, int value) {
