@@ -59,9 +59,6 @@ final class TensorRtEngine implements BackendEngine {
   private final Buckets bucketSizes;
   private final int profiles;
 
-  /** The largest batch that every profile takes. */
-  private long profileMaximum;
-
   private final DevicePool devicePool;
   private final StagingPool stagingPool;
   private final AccuracyReport accuracy;
@@ -89,7 +86,14 @@ final class TensorRtEngine implements BackendEngine {
     this.precision =
         Precision.valueOf(plan.header().getProperty("precision", options.precision().name()));
     this.profiles = engine.getNbOptimizationProfiles();
-    this.signature = readSignature();
+    List<Declared> inputs = declared(TensorIOMode.kINPUT);
+    Signature.requireServable(Path.of(name), inputs);
+    long profileMaximum = profileMaximum(inputs);
+    this.signature =
+        Signature.of(
+            Path.of(name),
+            inputs,
+            inferred(inputs, declared(TensorIOMode.kOUTPUT), profileMaximum));
     this.bucketSizes =
         new Buckets(
             signature.fixedBatch(), (int) Math.min(profileMaximum, signature.maxBatch(options)));
@@ -189,11 +193,14 @@ final class TensorRtEngine implements BackendEngine {
     }
   }
 
-  private Signature readSignature() {
-    List<Declared> inputs = new ArrayList<>();
-    List<Declared> outputs = new ArrayList<>();
+  /** Returns what the plan says of its inputs or outputs. */
+  private List<Declared> declared(TensorIOMode mode) {
+    List<Declared> tensors = new ArrayList<>();
     for (int i = 0; i < engine.getNbIOTensors(); i++) {
       String tensor = engine.getIOTensorName(i);
+      if (engine.getTensorIOMode(tensor).value != mode.value) {
+        continue;
+      }
       if (engine.isShapeInferenceIO(tensor)) {
         throw new ModelException(
             name
@@ -201,19 +208,15 @@ final class TensorRtEngine implements BackendEngine {
                 + tensor
                 + "' is a shape, which cannot be given or read; export the model without it");
       }
-      boolean input = engine.getTensorIOMode(tensor).value == TensorIOMode.kINPUT.value;
       try (Dims64 dimensions = engine.getTensorShape(tensor)) {
-        (input ? inputs : outputs)
-            .add(
-                new Declared(
-                    tensor,
-                    typeOf(name, tensor, engine.getTensorDataType(tensor)),
-                    listOf(dimensions)));
+        tensors.add(
+            new Declared(
+                tensor,
+                typeOf(name, tensor, engine.getTensorDataType(tensor)),
+                listOf(dimensions)));
       }
     }
-    Signature.requireServable(Path.of(name), inputs);
-    profileMaximum = profileMaximum(inputs);
-    return Signature.of(Path.of(name), inputs, inferred(inputs, outputs));
+    return tensors;
   }
 
   /** Returns RankRT's name for the type of an input or output. */
@@ -229,7 +232,8 @@ final class TensorRtEngine implements BackendEngine {
   }
 
   /** Replaces what the plan leaves open in outputs' shapes by what TensorRT infers. */
-  private List<Declared> inferred(List<Declared> inputs, List<Declared> outputs) {
+  private List<Declared> inferred(
+      List<Declared> inputs, List<Declared> outputs, long profileMaximum) {
     if (inputs.stream().noneMatch(Declared::beginsFree)) {
       return outputs;
     }
@@ -271,6 +275,7 @@ final class TensorRtEngine implements BackendEngine {
     }
   }
 
+  /** Returns the largest batch that every profile takes. */
   private long profileMaximum(List<Declared> inputs) {
     long maximum = Long.MAX_VALUE;
     for (Declared input : inputs) {
