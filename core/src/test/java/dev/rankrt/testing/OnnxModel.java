@@ -51,6 +51,17 @@ public final class OnnxModel {
               }));
     }
 
+    /** Makes an attribute that is a float. */
+    public static Attribute of(String name, float value) {
+      return new Attribute(
+          name,
+          message(
+              out -> {
+                out.writeFloat(2, value);
+                out.writeEnum(20, 1);
+              }));
+    }
+
     /** Makes an attribute that is a list of integers. */
     public static Attribute ofList(String name, long... values) {
       return new Attribute(
@@ -93,16 +104,18 @@ public final class OnnxModel {
     return this;
   }
 
-  /** Adds a node with one output. Inputs are separated by blanks. */
-  public OnnxModel node(String operator, String inputs, String output, Attribute... attributes) {
+  /** Adds a node. Inputs are separated by blanks, and so are outputs. */
+  public OnnxModel node(String operator, String inputs, String outputs, Attribute... attributes) {
     nodes.add(
         message(
             out -> {
               for (String input : inputs.split(" ", -1)) {
                 out.writeString(1, input);
               }
-              out.writeString(2, output);
-              out.writeString(3, operator + "_to_" + output);
+              for (String output : outputs.split(" ", -1)) {
+                out.writeString(2, output);
+              }
+              out.writeString(3, operator + "_to_" + outputs);
               out.writeString(4, operator);
               for (Attribute attribute : attributes) {
                 ByteString name = message(named -> named.writeString(1, attribute.name()));
