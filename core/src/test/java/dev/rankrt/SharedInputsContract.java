@@ -72,7 +72,11 @@ abstract class SharedInputsContract {
   }
 
   EngineOptions.Builder options() {
-    return EngineOptions.builder().device(device()).precision(precision()).maxBatch(MAX_BATCH);
+    return EngineOptions.builder()
+        .device(device())
+        .precision(precision())
+        .cpuThreads(1)
+        .maxBatch(MAX_BATCH);
   }
 
   @AfterAll
