@@ -97,7 +97,8 @@ public final class Engine implements AutoCloseable {
   /**
    * Returns the model's inputs.
    *
-   * @return descriptions in the model's order
+   * @return descriptions in the model's order; where candidates share inputs of the user's, those
+   *     are last, and have no batch
    */
   public List<TensorSpec> inputs() {
     return inputs;

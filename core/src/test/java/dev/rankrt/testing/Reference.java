@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
@@ -139,6 +140,16 @@ public final class Reference {
   /** Returns the places of some rows, from one on; behind the last row comes the first again. */
   public int[] from(int start, int count) {
     return IntStream.range(start, start + count).map(row -> row % rows()).toArray();
+  }
+
+  /** Returns some rows of an input: an array of floats, ints or longs. */
+  public Object input(String name, int[] rows) {
+    return inputs.get(name).take(rows);
+  }
+
+  /** Returns the names of the inputs. */
+  public Set<String> inputs() {
+    return inputs.keySet();
   }
 
   /**

@@ -54,80 +54,24 @@ final class LateBroadcast {
   private static final long ROW_COUNT = Long.MIN_VALUE;
 
   private static final Set<String> ONE_BY_ONE =
-      Set.of(
-          "Abs",
-          "Acos",
-          "Acosh",
-          "Asin",
-          "Asinh",
-          "Atan",
-          "Atanh",
-          "BitwiseNot",
-          "Cast",
-          "CastLike",
-          "Ceil",
-          "Celu",
-          "Clip",
-          "Cos",
-          "Cosh",
-          "Dropout",
-          "Elu",
-          "Erf",
-          "Exp",
-          "Floor",
-          "Gelu",
-          "HardSigmoid",
-          "HardSwish",
-          "Identity",
-          "IsInf",
-          "IsNaN",
-          "LeakyRelu",
-          "Log",
-          "Mish",
-          "Neg",
-          "Not",
-          "Reciprocal",
-          "Relu",
-          "Round",
-          "Selu",
-          "Shrink",
-          "Sigmoid",
-          "Sign",
-          "Sin",
-          "Sinh",
-          "Softplus",
-          "Softsign",
-          "Sqrt",
-          "Swish",
-          "Tan",
-          "Tanh",
-          "ThresholdedRelu");
+      operators(
+          """
+          Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Cast CastLike Ceil Celu Clip
+          Cos Cosh Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity IsInf
+          IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid
+          Sign Sin Sinh Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu
+          """);
 
   private static final Set<String> BROADCASTING =
-      Set.of(
-          "Add",
-          "And",
-          "BitwiseAnd",
-          "BitwiseOr",
-          "BitwiseXor",
-          "Div",
-          "Equal",
-          "Greater",
-          "GreaterOrEqual",
-          "Less",
-          "LessOrEqual",
-          "Max",
-          "Mean",
-          "Min",
-          "Mod",
-          "Mul",
-          "Or",
-          "PRelu",
-          "Pow",
-          "Sub",
-          "Sum",
-          "Where",
-          "Xor");
+      operators(
+          """
+          Add And BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual Less
+          LessOrEqual Max Mean Min Mod Mul Or PRelu Pow Sub Sum Where Xor
+          """);
+
+  private static Set<String> operators(String names) {
+    return Set.of(names.strip().split("\\s+"));
+  }
 
   /** Reductions, and what joins those of two halves; nothing where they cannot be joined. */
   private static final Map<String, String> REDUCTIONS =
@@ -293,7 +237,12 @@ final class LateBroadcast {
     for (OnnxNode node : graph.nodes) {
       visit(node);
     }
-    graph.outputs.forEach(this::keep);
+    for (String output : graph.outputs) {
+      if (!values.containsKey(output)) {
+        throw new IOException("nothing makes its output '" + output + "'");
+      }
+      keep(output);
+    }
     return nodes;
   }
 
@@ -314,10 +263,14 @@ final class LateBroadcast {
       }
       inputs.add(values.get(input));
     }
-    List<Value> outputs =
-        node.domain().isEmpty() && node.captured().isEmpty() ? rewritten(node, inputs) : null;
+    boolean known = node.domain().isEmpty() && node.captured().isEmpty();
+    List<Value> outputs = known ? rewritten(node, inputs) : null;
     if (outputs == null) {
-      outputs = unchanged(node, inputs);
+      List<Value> wholes = wholes(node, inputs);
+      outputs = known ? rewritten(node, wholes) : null;
+      if (outputs == null) {
+        outputs = unchanged(node, wholes);
+      }
     }
     for (int i = 0; i < outputs.size(); i++) {
       String output = node.outputs().get(i);
@@ -337,22 +290,28 @@ final class LateBroadcast {
     }
   }
 
-  /** Gives a node what it had in the model. */
-  private List<Value> unchanged(OnnxNode node, List<Value> inputs) {
-    List<String> read = new ArrayList<>();
-    boolean fixed = node.captured().isEmpty();
+  /** Returns the tensors that a node read in the model. */
+  private List<Value> wholes(OnnxNode node, List<Value> inputs) {
+    List<Value> wholes = new ArrayList<>(inputs);
     for (int i = 0; i < inputs.size(); i++) {
-      String input = node.inputs().get(i);
-      read.add(input.isEmpty() ? "" : whole(input));
-      fixed &= inputs.get(i) == null || kind(inputs.get(i)) == Kind.FIXED;
+      Value input = inputs.get(i);
+      if (input instanceof Split || (input != null && kind(input) == Kind.SHARED)) {
+        wholes.set(i, new Whole(whole(node.inputs().get(i)), Kind.ROWS, input.shape()));
+      }
     }
-    add(node.with(node.name(), read, node.outputs()));
-    List<Value> outputs = new ArrayList<>();
-    for (String output : node.outputs()) {
-      outputs.add(
-          new Whole(output, fixed ? Kind.FIXED : Kind.OTHER, fixed ? constantShape(node) : null));
-    }
-    return outputs;
+    return wholes;
+  }
+
+  /** Adds a node as it was, of which nothing is known. */
+  private List<Value> unchanged(OnnxNode node, List<Value> inputs) {
+    boolean fixed =
+        node.captured().isEmpty()
+            && inputs.stream().allMatch(input -> input == null || kind(input) == Kind.FIXED);
+    add(node.with(node.name(), namesOf(inputs), node.outputs()));
+    long[] shape = fixed ? constantShape(node) : null;
+    return node.outputs().stream()
+        .<Value>map(output -> new Whole(output, fixed ? Kind.FIXED : Kind.OTHER, shape))
+        .toList();
   }
 
   private static long[] constantShape(OnnxNode node) {
