@@ -37,11 +37,15 @@ final class Backends {
   }
 
   Engine open(Path model, EngineOptions options) {
-    Objects.requireNonNull(options, "options");
+    return open(model, Objects.requireNonNull(options, "options").device(), options);
+  }
+
+  /** Opens on a device, whatever the options say of it. */
+  Engine open(Path model, Device device, EngineOptions options) {
     requireReadableFile(model);
-    return options.device().type() == Device.Type.AUTO
+    return device.type() == Device.Type.AUTO
         ? openAnywhere(model, options)
-        : openOn(options.device(), model, options);
+        : openOn(device, model, options);
   }
 
   /**

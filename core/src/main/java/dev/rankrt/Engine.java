@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,6 +27,11 @@ public final class Engine implements AutoCloseable {
   private final List<TensorSpec> inputs;
   private final List<TensorSpec> outputs;
   private final EngineOptions options;
+  private final List<InputRules> requestRules;
+
+  /** What {@code rank} is about; null where the engine is not of that kind. */
+  private final RankInputs.Places rankPlaces;
+
   private final AtomicInteger sessionNumbers = new AtomicInteger();
 
   private final Object lifecycle = new Object();
@@ -51,6 +58,13 @@ public final class Engine implements AutoCloseable {
               + "; raise it, or allow padding");
     }
     options.idRanges().keySet().forEach(this::requireIdInput);
+    this.rankPlaces =
+        options.shared().isEmpty() || !givesScores()
+            ? null
+            : RankInputs.Places.of(inputs, options.shared());
+    int mostRows = rowsAreIndependent() ? Integer.MAX_VALUE : maxBatch();
+    this.requestRules =
+        IntStream.range(0, inputs.size()).mapToObj(i -> rulesOf(i, minBatch(), mostRows)).toList();
   }
 
   /**
@@ -178,7 +192,7 @@ public final class Engine implements AutoCloseable {
     boolean success = false;
     try {
       memory = backend.newSession();
-      Session session = new Session(this, sessionNumbers.incrementAndGet(), memory, options);
+      Session session = new Session(this, sessionNumbers.incrementAndGet(), memory);
       success = true;
       return session;
     } finally {
@@ -236,9 +250,106 @@ public final class Engine implements AutoCloseable {
     return backend.buckets();
   }
 
-  /** Tells whether the model, rather than the options, limits how many rows a call may have. */
-  boolean batchIsTheModels() {
-    return maxBatch() < options.maxBatch();
+  /** Returns the rules of an input for requests of so many rows. */
+  InputRules rulesOf(int input, int minRows, int maxRows) {
+    TensorSpec spec = inputs.get(input);
+    return new InputRules(this, spec, options.idRange(spec.name()).orElse(null), minRows, maxRows);
+  }
+
+  /**
+   * Returns the rules of an input for requests that may be split: into any number of runs where
+   * rows are independent, else into one.
+   */
+  InputRules rulesOfRequest(int input) {
+    return requestRules.get(input);
+  }
+
+  /**
+   * Returns the place of the float input where the model has one of these, one id input and one
+   * float output, all with a batch; else a negative number.
+   */
+  int denseInput() {
+    boolean pair =
+        inputs.size() == 2
+            && inputs.get(0).type().isFloat() != inputs.get(1).type().isFloat()
+            && hasRowsOnly()
+            && givesScores();
+    if (!pair) {
+      return -1;
+    }
+    return inputs.get(0).type().isFloat() ? 0 : 1;
+  }
+
+  private boolean givesScores() {
+    return outputs.size() == 1
+        && outputs.get(0).type().isFloat()
+        && outputs.get(0).shape().hasBatch();
+  }
+
+  /** Tells whether every input and output has a batch. */
+  private boolean hasRowsOnly() {
+    return Stream.concat(inputs.stream(), outputs.stream())
+        .allMatch(spec -> spec.shape().hasBatch());
+  }
+
+  /** Returns why {@code infer} is not for this engine, and what is. */
+  UnsupportedOperationException notDenseAndSparse(String byName) {
+    return unsupported(
+        "infer is for models with one float input, one id input and one float output, each with a batch; ",
+        ranks() ? "some are shared among candidates: use rank" : byName);
+  }
+
+  /** Tells whether {@code rank} is for this engine. */
+  boolean ranks() {
+    return rankPlaces != null;
+  }
+
+  /** Returns the inputs that {@code rank} is about, or says what to do instead. */
+  RankInputs.Places rankPlaces(String byName) {
+    if (rankPlaces == null) {
+      throw unsupported(
+          "rank is for models with one float input, one id input and one float output, opened with"
+              + " inputs that candidates share; ",
+          options.shared().isEmpty()
+              ? "open it with EngineOptions.builder().shared(input, from, to), or use infer"
+              : byName);
+    }
+    return rankPlaces;
+  }
+
+  private UnsupportedOperationException unsupported(String what, String instead) {
+    return new UnsupportedOperationException(
+        what + this + " has inputs " + inputs + " and outputs " + outputs + "; " + instead);
+  }
+
+  /** Tells whether a row's results are the same whichever rows it runs with. */
+  boolean rowsAreIndependent() {
+    return options.padding() && hasRowsOnly();
+  }
+
+  /** Returns the PCI address of the GPU, or a name that no GPU has. */
+  String pciAddress() {
+    return backend.pciAddress().orElse(device.toString());
+  }
+
+  /** Says why a number of rows was refused. */
+  String rowsRefused(int rows) {
+    int minBatch = minBatch();
+    int maxBatch = maxBatch();
+    String given = (rows == 0 ? "no" : Integer.toString(rows)) + " rows given; " + this;
+    if (minBatch == maxBatch && minBatch > 1) {
+      return given
+          + " takes exactly "
+          + maxBatch
+          + " rows a call, the batch that it was exported with";
+    }
+    given += " takes " + minBatch + " to " + maxBatch + " rows a call";
+    return maxBatch < options.maxBatch()
+        ? given
+            + ", "
+            + maxBatch
+            + " being the batch that it was exported with; split larger requests"
+        : given + "; split larger requests or raise maxBatch";
   }
 
   void requireOpen() {

@@ -1,6 +1,5 @@
 package dev.rankrt;
 
-import dev.rankrt.EngineOptions.IdRange;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
@@ -19,11 +18,9 @@ public final class InputTensor {
   private static final int NOTHING = -1;
 
   private final Session session;
+  private final InputRules rules;
   private final TensorSpec spec;
   private final int width;
-  private final long minId;
-  private final long maxId;
-  private final boolean declaredRange;
 
   /**
    * Exactly one of these is the input's memory, by its type; the views are duplicates that callers
@@ -40,13 +37,11 @@ public final class InputTensor {
   private int givenRows = NOTHING;
   private boolean viewed;
 
-  InputTensor(Session session, TensorSpec spec, ByteBuffer memory, IdRange range) {
+  InputTensor(Session session, InputRules rules, ByteBuffer memory) {
     this.session = session;
-    this.spec = spec;
-    this.width = spec.shape().elementsPerRow();
-    this.declaredRange = range != null;
-    this.minId = declaredRange ? range.min() : Long.MIN_VALUE;
-    this.maxId = declaredRange ? range.max() : Long.MAX_VALUE;
+    this.rules = rules;
+    this.spec = rules.spec();
+    this.width = rules.width();
     this.floatMemory = spec.type().isFloat() ? memory.asFloatBuffer() : null;
     this.intMemory = spec.type() == DataType.INT32 ? memory.asIntBuffer() : null;
     this.longMemory = spec.type() == DataType.INT64 ? memory.asLongBuffer() : null;
@@ -209,19 +204,12 @@ public final class InputTensor {
   private <T> void put(Values<T> form, T values) {
     session.enter();
     try {
-      givenRows = check(form, values);
-      form.copy(values, this);
+      int rows = rules.check(form, values);
+      form.copy(values, 0, rows, this, 0);
+      givenRows = rows;
     } finally {
       session.exit();
     }
-  }
-
-  /** Checks values, and returns their rows. */
-  <T> int check(Values<T> form, T values) {
-    if (values == null) {
-      throw new IllegalArgumentException("input " + spec + ": null given");
-    }
-    return form.check(values, this);
   }
 
   private <T> T viewed(T view, String asked) {
@@ -230,6 +218,23 @@ public final class InputTensor {
     }
     viewed = true;
     return view;
+  }
+
+  InputRules rules() {
+    return rules;
+  }
+
+  /** Writes a value that every model takes into all rows, for a run whose answers nobody uses. */
+  void fill() {
+    for (int i = 0; floatMemory != null && i < floatMemory.capacity(); i++) {
+      floatMemory.put(i, 0.5f);
+    }
+    for (int i = 0; intMemory != null && i < intMemory.capacity(); i++) {
+      intMemory.put(i, (int) rules.anyId());
+    }
+    for (int i = 0; longMemory != null && i < longMemory.capacity(); i++) {
+      longMemory.put(i, rules.anyId());
+    }
   }
 
   FloatBuffer floatMemory() {
@@ -249,97 +254,6 @@ public final class InputTensor {
     return width;
   }
 
-  /** Returns how many rows a number of values makes, after checking that a run could take them. */
-  int rowsOf(int values) {
-    if (values % width != 0) {
-      throw new IllegalArgumentException(
-          "input "
-              + spec
-              + ": "
-              + values
-              + " values given, which is no whole number of rows of "
-              + width);
-    }
-    return requireRows(values / width);
-  }
-
-  int requireRows(int rows) {
-    if (spec.shape().hasBatch()) {
-      if (!session.takes(rows)) {
-        throw new IllegalArgumentException("input " + spec + ": " + session.rowsRefused(rows));
-      }
-    } else if (rows != 1) {
-      throw new IllegalArgumentException(
-          "input "
-              + spec
-              + " has no batch: "
-              + width
-              + " values wanted, "
-              + (long) rows * width
-              + " given");
-    }
-    return rows;
-  }
-
-  void requireRowOf(int values, int row) {
-    if (values != width) {
-      throw new IllegalArgumentException(
-          "input "
-              + spec
-              + ": row "
-              + row
-              + " has "
-              + values
-              + " values, every row needs "
-              + width);
-    }
-  }
-
-  void requireFloats() {
-    if (floatMemory == null) {
-      throw new IllegalArgumentException("input " + spec + " takes int or long ids, floats given");
-    }
-  }
-
-  void requireIds() {
-    if (floatMemory != null) {
-      throw new IllegalArgumentException("input " + spec + " takes floats, int or long ids given");
-    }
-  }
-
-  /** Returns an id that every request may hold. */
-  long someId() {
-    return declaredRange ? minId : 0;
-  }
-
-  /** Tells whether ids need looking at one by one. */
-  boolean checksEachId(boolean narrowing) {
-    return declaredRange || (narrowing && intMemory != null);
-  }
-
-  void requireId(long id, int place) {
-    if (id < minId || id > maxId) {
-      throw idRefused(id, place, "is outside the declared range of " + minId + " to " + maxId);
-    }
-    if (intMemory != null && id != (int) id) {
-      throw idRefused(id, place, "does not fit the 32 bits of the model's ids");
-    }
-  }
-
-  private IllegalArgumentException idRefused(long id, int place, String why) {
-    return new IllegalArgumentException(
-        "input "
-            + spec
-            + ": id "
-            + id
-            + " in row "
-            + place / width
-            + ", column "
-            + place % width
-            + " "
-            + why);
-  }
-
   /** Checks that the next run has this input's values. */
   void requireGiven(int rows) {
     int wanted = spec.shape().hasBatch() ? rows : 1;
@@ -351,9 +265,9 @@ public final class InputTensor {
       throw new IllegalArgumentException(
           "input " + spec + ": " + givenRows + " rows given for a run of " + rows);
     }
-    if (viewed && declaredRange) {
+    if (viewed && rules.declaresIds()) {
       for (int i = 0, n = wanted * width; i < n; i++) {
-        requireId(intMemory != null ? intMemory.get(i) : longMemory.get(i), i);
+        rules.requireId(intMemory != null ? intMemory.get(i) : longMemory.get(i), i);
       }
     }
   }

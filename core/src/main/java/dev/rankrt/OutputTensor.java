@@ -137,6 +137,46 @@ public final class OutputTensor {
     return copy;
   }
 
+  /** Returns a new array for some rows of results: of floats, or of longs for integers. */
+  static Object newArray(TensorSpec spec, int rows) {
+    int elements = Math.toIntExact(spec.shape().elements(rows));
+    return spec.type().isFloat() ? new float[elements] : new long[elements];
+  }
+
+  /**
+   * Copies some of the last run's results, on behalf of the only thread that can be inside.
+   *
+   * @param from the run's first row to copy
+   * @param rows how many
+   * @param array from {@link #newArray}
+   * @param to the array's row that the first one goes to
+   */
+  void copyRows(int from, int rows, Object array, int to) {
+    int width = spec.shape().elementsPerRow();
+    int start = from * width;
+    int place = to * width;
+    int count = Math.toIntExact(spec.shape().elements(rows));
+    if (floats != null) {
+      floats.get(start, (float[]) array, place, count);
+    } else if (longs != null) {
+      longs.get(start, (long[]) array, place, count);
+    } else {
+      for (int i = 0; i < count; i++) {
+        ((long[]) array)[place + i] = ints.get(start + i);
+      }
+    }
+  }
+
+  /** Returns whether every float of the last run is a number, neither infinite nor NaN. */
+  boolean isFinite() {
+    for (int i = 0; floats != null && i < end; i++) {
+      if (!Float.isFinite(floats.get(i))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Takes note of a run's rows, and lets the views end behind its results. */
   void show(int rows) {
     end = rows == 0 ? 0 : (int) spec.shape().elements(rows);

@@ -6,7 +6,6 @@ import java.lang.invoke.VarHandle;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
-import java.util.List;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -63,18 +62,13 @@ public final class Session implements AutoCloseable {
   private final InputTensor sparse;
   private final OutputTensor scores;
 
-  /** What {@code rank} is about; null where the engine is not of that kind. */
-  private final RankInputs ranked;
-
-  private final boolean shares;
-
   /** The thread inside, {@link #CLOSED} at the end, else null. */
   @SuppressWarnings("unused") // through USER
   private volatile Object user;
 
   private volatile boolean closing;
 
-  Session(Engine engine, int number, BackendSession backend, EngineOptions options) {
+  Session(Engine engine, int number, BackendSession backend) {
     this.engine = engine;
     this.number = number;
     this.backend = backend;
@@ -82,26 +76,18 @@ public final class Session implements AutoCloseable {
     this.maxBatch = engine.maxBatch();
     this.inputs =
         IntStream.range(0, engine.inputs().size())
-            .mapToObj(i -> newInput(i, options))
+            .mapToObj(
+                i -> new InputTensor(this, engine.rulesOf(i, minBatch, maxBatch), backend.input(i)))
             .toArray(InputTensor[]::new);
     this.outputs =
         IntStream.range(0, engine.outputs().size())
             .mapToObj(i -> new OutputTensor(this, engine.outputs().get(i), backend.output(i)))
             .toArray(OutputTensor[]::new);
-    boolean pair = isDenseAndSparse(engine.inputs(), engine.outputs());
-    int denseIndex = pair && engine.inputs().get(0).type().isFloat() ? 0 : 1;
+    int denseIndex = engine.denseInput();
+    boolean pair = denseIndex >= 0;
     this.dense = pair ? inputs[denseIndex] : null;
     this.sparse = pair ? inputs[1 - denseIndex] : null;
-    this.shares = !options.shared().isEmpty();
-    this.ranked =
-        shares && isScores(engine.outputs()) ? RankInputs.of(inputs, options.shared()) : null;
-    this.scores = pair || ranked != null ? outputs[0] : null;
-  }
-
-  private InputTensor newInput(int index, EngineOptions options) {
-    TensorSpec spec = engine.inputs().get(index);
-    return new InputTensor(
-        this, spec, backend.input(index), options.idRange(spec.name()).orElse(null));
+    this.scores = pair || engine.ranks() ? outputs[0] : null;
   }
 
   /** Tells whether the model is of the kind that {@code infer} is for. */
@@ -117,19 +103,6 @@ public final class Session implements AutoCloseable {
   /** Returns the input of ids that {@code infer} is about. */
   InputTensor sparse() {
     return sparse;
-  }
-
-  private static boolean isDenseAndSparse(List<TensorSpec> inputs, List<TensorSpec> outputs) {
-    return inputs.size() == 2
-        && inputs.get(0).type().isFloat() != inputs.get(1).type().isFloat()
-        && inputs.stream().allMatch(input -> input.shape().hasBatch())
-        && isScores(outputs);
-  }
-
-  private static boolean isScores(List<TensorSpec> outputs) {
-    return outputs.size() == 1
-        && outputs.get(0).type().isFloat()
-        && outputs.get(0).shape().hasBatch();
   }
 
   /**
@@ -279,8 +252,8 @@ public final class Session implements AutoCloseable {
   public void run(int rows) {
     enter();
     try {
-      if (!takes(rows)) {
-        throw new IllegalArgumentException(rowsRefused(rows));
+      if (rows < minBatch || rows > maxBatch) {
+        throw new IllegalArgumentException(engine.rowsRefused(rows));
       }
       for (InputTensor input : inputs) {
         input.requireGiven(rows);
@@ -312,27 +285,15 @@ public final class Session implements AutoCloseable {
 
   private <D, S> float[] infer(Values<D> denseForm, D denseRows, Values<S> sparseForm, S ids) {
     if (dense == null) {
-      throw unsupported(
-          "infer is for models with one float input, one id input and one float output, each with a batch; ",
-          ranked == null ? BY_NAME : "some are shared among candidates: use rank");
+      throw engine.notDenseAndSparse(BY_NAME);
     }
     enter();
     try {
-      int rows = dense.check(denseForm, denseRows);
-      int idRows = sparse.check(sparseForm, ids);
-      if (rows != idRows) {
-        throw new IllegalArgumentException(
-            "input "
-                + dense.spec()
-                + " was given "
-                + rows
-                + " rows, input "
-                + sparse.spec()
-                + " "
-                + idRows);
-      }
-      denseForm.copy(denseRows, dense);
-      sparseForm.copy(ids, sparse);
+      int rows = dense.rules().check(denseForm, denseRows);
+      InputRules.requireSameRows(
+          dense.rules(), rows, sparse.rules(), sparse.rules().check(sparseForm, ids));
+      denseForm.copy(denseRows, 0, rows, dense, 0);
+      sparseForm.copy(ids, 0, rows, sparse, 0);
       execute(rows);
       return scores.copyFloats();
     } finally {
@@ -342,36 +303,31 @@ public final class Session implements AutoCloseable {
 
   private <I> float[] rank(
       float[] userDense, I userIds, float[] candidateDense, I candidateIds, Values<I> ids) {
-    if (ranked == null) {
-      throw unsupported(
-          "rank is for models with one float input, one id input and one float output, opened with"
-              + " inputs that candidates share; ",
-          shares
-              ? BY_NAME
-              : "open it with EngineOptions.builder().shared(input, from, to), or use infer");
-    }
+    RankInputs<I> request =
+        engine.rankPlaces(BY_NAME).request(userDense, userIds, candidateDense, candidateIds, ids);
     enter();
     try {
-      execute(ranked.put(userDense, userIds, candidateDense, candidateIds, ids));
+      int rows = request.check(place -> inputs[place].rules());
+      request.copy(this, 0, rows);
+      execute(rows);
       return scores.copyFloats();
     } finally {
       exit();
     }
   }
 
-  private UnsupportedOperationException unsupported(String what, String instead) {
-    return new UnsupportedOperationException(
-        what
-            + engine
-            + " has inputs "
-            + engine.inputs()
-            + " and outputs "
-            + engine.outputs()
-            + "; "
-            + instead);
+  /** Returns an input by its place in the model, for who gathers several requests into one run. */
+  InputTensor input(int index) {
+    return inputs[index];
   }
 
-  private void execute(int rows) {
+  /** Returns an output by its place in the model. */
+  OutputTensor output(int index) {
+    return outputs[index];
+  }
+
+  /** Runs rows that are in the inputs' memory, on behalf of the only thread that can be inside. */
+  void execute(int rows) {
     int results = 0;
     try {
       backend.run(rows);
@@ -386,28 +342,6 @@ public final class Session implements AutoCloseable {
         input.forget();
       }
     }
-  }
-
-  boolean takes(int rows) {
-    return rows >= minBatch && rows <= maxBatch;
-  }
-
-  /** Says why a number of rows was refused. */
-  String rowsRefused(int rows) {
-    String given = (rows == 0 ? "no" : Integer.toString(rows)) + " rows given; " + engine;
-    if (minBatch == maxBatch && minBatch > 1) {
-      return given
-          + " takes exactly "
-          + maxBatch
-          + " rows a call, the batch that it was exported with";
-    }
-    given += " takes " + minBatch + " to " + maxBatch + " rows a call";
-    return engine.batchIsTheModels()
-        ? given
-            + ", "
-            + maxBatch
-            + " being the batch that it was exported with; split larger requests"
-        : given + "; split larger requests or raise maxBatch";
   }
 
   /**

@@ -3,6 +3,9 @@ package dev.rankrt;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * A Java type that a request's values come in: how to check them against an input, and how to copy
@@ -14,43 +17,83 @@ import java.nio.LongBuffer;
 abstract class Values<T> {
 
   /** Checks everything that could be wrong, without copying, and returns the rows. */
-  abstract int check(T values, InputTensor input);
+  abstract int check(T values, InputRules input);
 
-  /** Copies values that passed the check. */
-  abstract void copy(T values, InputTensor input);
+  /**
+   * Copies rows of values that passed the check.
+   *
+   * @param from the first of the values' rows to copy
+   * @param rows how many
+   * @param at the input's row that the first one goes to
+   */
+  abstract void copy(T values, int from, int rows, InputTensor input, int at);
+
+  /** Returns values for keeping: a buffer's position and limit are its owner's to move. */
+  T kept(T values) {
+    return values;
+  }
+
+  /**
+   * Returns the constant for some values.
+   *
+   * @throws IllegalArgumentException if there is none for their type
+   */
+  static Values<?> of(Object values, TensorSpec input) {
+    for (Map.Entry<Class<?>, Values<?>> form : FORMS.entrySet()) {
+      if (form.getKey().isInstance(values)) {
+        return form.getValue();
+      }
+    }
+    throw new IllegalArgumentException(
+        "input "
+            + input
+            + (values == null ? ": null given" : " was given a " + values.getClass().getTypeName())
+            + "; values are "
+            + FORMS.keySet().stream()
+                .map(Class::getSimpleName)
+                .collect(Collectors.joining(", ", "one of ", "")));
+  }
 
   static final Values<float[]> FLOAT_ARRAY =
       new Values<>() {
         @Override
-        int check(float[] values, InputTensor input) {
+        int check(float[] values, InputRules input) {
           input.requireFloats();
           return input.rowsOf(values.length);
         }
 
         @Override
-        void copy(float[] values, InputTensor input) {
-          input.floatMemory().put(0, values);
+        void copy(float[] values, int from, int rows, InputTensor input, int at) {
+          int width = input.width();
+          input.floatMemory().put(at * width, values, from * width, rows * width);
         }
       };
 
   static final Values<FloatBuffer> FLOAT_BUFFER =
       new Values<>() {
         @Override
-        int check(FloatBuffer values, InputTensor input) {
+        int check(FloatBuffer values, InputRules input) {
           input.requireFloats();
           return input.rowsOf(values.remaining());
         }
 
         @Override
-        void copy(FloatBuffer values, InputTensor input) {
-          input.floatMemory().put(0, values, values.position(), values.remaining());
+        void copy(FloatBuffer values, int from, int rows, InputTensor input, int at) {
+          int width = input.width();
+          int start = values.position() + from * width;
+          input.floatMemory().put(at * width, values, start, rows * width);
+        }
+
+        @Override
+        FloatBuffer kept(FloatBuffer values) {
+          return values.duplicate();
         }
       };
 
   static final Values<int[]> INT_ARRAY =
       new Values<>() {
         @Override
-        int check(int[] ids, InputTensor input) {
+        int check(int[] ids, InputRules input) {
           input.requireIds();
           int rows = input.rowsOf(ids.length);
           checkIds(ids, 0, input);
@@ -58,15 +101,16 @@ abstract class Values<T> {
         }
 
         @Override
-        void copy(int[] ids, InputTensor input) {
-          copyIds(ids, 0, input);
+        void copy(int[] ids, int from, int rows, InputTensor input, int at) {
+          int width = input.width();
+          copyIds(ids, from * width, rows * width, input, at * width);
         }
       };
 
   static final Values<IntBuffer> INT_BUFFER =
       new Values<>() {
         @Override
-        int check(IntBuffer ids, InputTensor input) {
+        int check(IntBuffer ids, InputRules input) {
           input.requireIds();
           int rows = input.rowsOf(ids.remaining());
           if (input.checksEachId(false)) {
@@ -78,23 +122,31 @@ abstract class Values<T> {
         }
 
         @Override
-        void copy(IntBuffer ids, InputTensor input) {
+        void copy(IntBuffer ids, int from, int rows, InputTensor input, int at) {
+          int start = ids.position() + from * input.width();
+          int count = rows * input.width();
+          int place = at * input.width();
           IntBuffer ints = input.intMemory();
           if (ints != null) {
-            ints.put(0, ids, ids.position(), ids.remaining());
+            ints.put(place, ids, start, count);
             return;
           }
           LongBuffer longs = input.longMemory();
-          for (int i = 0, n = ids.remaining(); i < n; i++) {
-            longs.put(i, ids.get(ids.position() + i));
+          for (int i = 0; i < count; i++) {
+            longs.put(place + i, ids.get(start + i));
           }
+        }
+
+        @Override
+        IntBuffer kept(IntBuffer ids) {
+          return ids.duplicate();
         }
       };
 
   static final Values<long[]> LONG_ARRAY =
       new Values<>() {
         @Override
-        int check(long[] ids, InputTensor input) {
+        int check(long[] ids, InputRules input) {
           input.requireIds();
           int rows = input.rowsOf(ids.length);
           checkIds(ids, 0, input);
@@ -102,15 +154,16 @@ abstract class Values<T> {
         }
 
         @Override
-        void copy(long[] ids, InputTensor input) {
-          copyIds(ids, 0, input);
+        void copy(long[] ids, int from, int rows, InputTensor input, int at) {
+          int width = input.width();
+          copyIds(ids, from * width, rows * width, input, at * width);
         }
       };
 
   static final Values<LongBuffer> LONG_BUFFER =
       new Values<>() {
         @Override
-        int check(LongBuffer ids, InputTensor input) {
+        int check(LongBuffer ids, InputRules input) {
           input.requireIds();
           int rows = input.rowsOf(ids.remaining());
           if (input.checksEachId(true)) {
@@ -122,23 +175,31 @@ abstract class Values<T> {
         }
 
         @Override
-        void copy(LongBuffer ids, InputTensor input) {
+        void copy(LongBuffer ids, int from, int rows, InputTensor input, int at) {
+          int start = ids.position() + from * input.width();
+          int count = rows * input.width();
+          int place = at * input.width();
           LongBuffer longs = input.longMemory();
           if (longs != null) {
-            longs.put(0, ids, ids.position(), ids.remaining());
+            longs.put(place, ids, start, count);
             return;
           }
           IntBuffer ints = input.intMemory();
-          for (int i = 0, n = ids.remaining(); i < n; i++) {
-            ints.put(i, (int) ids.get(ids.position() + i));
+          for (int i = 0; i < count; i++) {
+            ints.put(place + i, (int) ids.get(start + i));
           }
+        }
+
+        @Override
+        LongBuffer kept(LongBuffer ids) {
+          return ids.duplicate();
         }
       };
 
   static final Values<float[][]> FLOAT_ROWS =
       new Rows<>() {
         @Override
-        int check(float[][] rows, InputTensor input) {
+        int check(float[][] rows, InputRules input) {
           input.requireFloats();
           return super.check(rows, input);
         }
@@ -149,18 +210,18 @@ abstract class Values<T> {
         }
 
         @Override
-        void checkRow(float[] row, int place, InputTensor input) {}
+        void checkRow(float[] row, int place, InputRules input) {}
 
         @Override
         void copyRow(float[] row, int place, InputTensor input) {
-          input.floatMemory().put(place, row);
+          input.floatMemory().put(place, row, 0, input.width());
         }
       };
 
   static final Values<int[][]> INT_ROWS =
       new Rows<>() {
         @Override
-        int check(int[][] rows, InputTensor input) {
+        int check(int[][] rows, InputRules input) {
           input.requireIds();
           return super.check(rows, input);
         }
@@ -171,20 +232,20 @@ abstract class Values<T> {
         }
 
         @Override
-        void checkRow(int[] row, int place, InputTensor input) {
+        void checkRow(int[] row, int place, InputRules input) {
           checkIds(row, place, input);
         }
 
         @Override
         void copyRow(int[] row, int place, InputTensor input) {
-          copyIds(row, place, input);
+          copyIds(row, 0, input.width(), input, place);
         }
       };
 
   static final Values<long[][]> LONG_ROWS =
       new Rows<>() {
         @Override
-        int check(long[][] rows, InputTensor input) {
+        int check(long[][] rows, InputRules input) {
           input.requireIds();
           return super.check(rows, input);
         }
@@ -195,17 +256,33 @@ abstract class Values<T> {
         }
 
         @Override
-        void checkRow(long[] row, int place, InputTensor input) {
+        void checkRow(long[] row, int place, InputRules input) {
           checkIds(row, place, input);
         }
 
         @Override
         void copyRow(long[] row, int place, InputTensor input) {
-          copyIds(row, place, input);
+          copyIds(row, 0, input.width(), input, place);
         }
       };
 
-  private static void checkIds(int[] ids, int place, InputTensor input) {
+  private static final Map<Class<?>, Values<?>> FORMS = forms();
+
+  private static Map<Class<?>, Values<?>> forms() {
+    Map<Class<?>, Values<?>> forms = new LinkedHashMap<>();
+    forms.put(float[].class, FLOAT_ARRAY);
+    forms.put(float[][].class, FLOAT_ROWS);
+    forms.put(FloatBuffer.class, FLOAT_BUFFER);
+    forms.put(int[].class, INT_ARRAY);
+    forms.put(int[][].class, INT_ROWS);
+    forms.put(IntBuffer.class, INT_BUFFER);
+    forms.put(long[].class, LONG_ARRAY);
+    forms.put(long[][].class, LONG_ROWS);
+    forms.put(LongBuffer.class, LONG_BUFFER);
+    return forms;
+  }
+
+  private static void checkIds(int[] ids, int place, InputRules input) {
     if (input.checksEachId(false)) {
       for (int i = 0; i < ids.length; i++) {
         input.requireId(ids[i], place + i);
@@ -213,19 +290,19 @@ abstract class Values<T> {
     }
   }
 
-  private static void copyIds(int[] ids, int place, InputTensor input) {
+  private static void copyIds(int[] ids, int start, int count, InputTensor input, int place) {
     IntBuffer ints = input.intMemory();
     if (ints != null) {
-      ints.put(place, ids);
+      ints.put(place, ids, start, count);
       return;
     }
     LongBuffer longs = input.longMemory();
-    for (int i = 0; i < ids.length; i++) {
-      longs.put(place + i, ids[i]);
+    for (int i = 0; i < count; i++) {
+      longs.put(place + i, ids[start + i]);
     }
   }
 
-  private static void checkIds(long[] ids, int place, InputTensor input) {
+  private static void checkIds(long[] ids, int place, InputRules input) {
     if (input.checksEachId(true)) {
       for (int i = 0; i < ids.length; i++) {
         input.requireId(ids[i], place + i);
@@ -233,15 +310,15 @@ abstract class Values<T> {
     }
   }
 
-  private static void copyIds(long[] ids, int place, InputTensor input) {
+  private static void copyIds(long[] ids, int start, int count, InputTensor input, int place) {
     LongBuffer longs = input.longMemory();
     if (longs != null) {
-      longs.put(place, ids);
+      longs.put(place, ids, start, count);
       return;
     }
     IntBuffer ints = input.intMemory();
-    for (int i = 0; i < ids.length; i++) {
-      ints.put(place + i, (int) ids[i]);
+    for (int i = 0; i < count; i++) {
+      ints.put(place + i, (int) ids[start + i]);
     }
   }
 
@@ -250,12 +327,12 @@ abstract class Values<T> {
     abstract int length(R row);
 
     /** Checks a row of the right length, whose first value has the given place in the request. */
-    abstract void checkRow(R row, int place, InputTensor input);
+    abstract void checkRow(R row, int place, InputRules input);
 
     abstract void copyRow(R row, int place, InputTensor input);
 
     @Override
-    int check(R[] rows, InputTensor input) {
+    int check(R[] rows, InputRules input) {
       input.requireRows(rows.length);
       for (int i = 0; i < rows.length; i++) {
         if (rows[i] == null) {
@@ -268,9 +345,9 @@ abstract class Values<T> {
     }
 
     @Override
-    void copy(R[] rows, InputTensor input) {
-      for (int i = 0; i < rows.length; i++) {
-        copyRow(rows[i], i * input.width(), input);
+    void copy(R[] values, int from, int rows, InputTensor input, int at) {
+      for (int i = 0; i < rows; i++) {
+        copyRow(values[from + i], (at + i) * input.width(), input);
       }
     }
   }

@@ -68,7 +68,7 @@ final class WarmUp {
     if (session.takesDenseAndSparse()) {
       float[] dense = new float[values(session.dense(), rows)];
       int[] ids = new int[values(session.sparse(), rows)];
-      Arrays.fill(ids, (int) session.sparse().someId());
+      Arrays.fill(ids, (int) session.sparse().rules().anyId());
       long[] longIds = Arrays.stream(ids).asLongStream().toArray();
       session.infer(dense, ids);
       session.infer(dense, longIds);
@@ -84,7 +84,7 @@ final class WarmUp {
         input.put(new float[values(input, rows)]);
       } else {
         long[] ids = new long[values(input, rows)];
-        Arrays.fill(ids, input.someId());
+        Arrays.fill(ids, input.rules().anyId());
         input.put(ids);
       }
     }

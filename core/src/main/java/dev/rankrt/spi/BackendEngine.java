@@ -71,6 +71,15 @@ public interface BackendEngine extends AutoCloseable {
   EngineStats stats();
 
   /**
+   * Returns where the device is, for placing threads near it.
+   *
+   * @return a GPU's PCI address, such as {@code 0000:3b:00.0}; nothing for other devices
+   */
+  default Optional<String> pciAddress() {
+    return Optional.empty();
+  }
+
+  /**
    * Creates a session, for one thread at a time.
    *
    * @return the session, owned by the caller

@@ -14,9 +14,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
+import java.util.function.ToDoubleFunction;
 
 /**
  * A backend whose model adds nothing up: what it does in a run, and how it fails, a test decides.
@@ -42,7 +45,7 @@ public final class FakeBackend implements Backend {
   public Optional<String> unavailable = Optional.empty();
 
   /** What opening a model throws. */
-  public RuntimeException openFailure;
+  public volatile RuntimeException openFailure;
 
   /** What a new session throws. */
   public RuntimeException sessionFailure;
@@ -54,7 +57,13 @@ public final class FakeBackend implements Backend {
   public RuntimeException closeFailure;
 
   /** What happens in a run, before its scores are there. */
-  public IntConsumer duringRun = rows -> {};
+  public volatile IntConsumer duringRun = rows -> {};
+
+  /** What happens in a run on one device, after that. */
+  public final Map<Device, IntConsumer> duringRunOn = new ConcurrentHashMap<>();
+
+  /** What a model adds to its scores: tells models apart. */
+  public volatile ToDoubleFunction<Path> bias = model -> 0;
 
   public List<TensorSpec> inputs = PAIR;
   public List<TensorSpec> outputs = SCORE;
@@ -94,7 +103,7 @@ public final class FakeBackend implements Backend {
     opens.incrementAndGet();
     fail(openFailure);
     openEngines.incrementAndGet();
-    return new FakeEngine(options.maxBatch());
+    return new FakeEngine(device, options.maxBatch(), (float) bias.applyAsDouble(model));
   }
 
   private static void fail(RuntimeException failure) {
@@ -111,12 +120,17 @@ public final class FakeBackend implements Backend {
   }
 
   private final class FakeEngine implements BackendEngine {
+    private final Device device;
     private final int maxBatch;
+    private final float bias;
+    private final int fewestRows = minBatch;
     private final AtomicInteger sessions = new AtomicInteger();
     private final AtomicInteger closes = new AtomicInteger();
 
-    FakeEngine(int maxBatch) {
+    FakeEngine(Device device, int maxBatch, float bias) {
+      this.device = device;
       this.maxBatch = maxBatch;
+      this.bias = bias;
     }
 
     @Override
@@ -131,7 +145,7 @@ public final class FakeBackend implements Backend {
 
     @Override
     public int minBatch() {
-      return minBatch;
+      return fewestRows;
     }
 
     @Override
@@ -202,10 +216,12 @@ public final class FakeBackend implements Backend {
       try {
         runs.incrementAndGet();
         duringRun.accept(rows);
+        duringRunOn.getOrDefault(engine.device, any -> {}).accept(rows);
         if (scores) {
           for (int row = 0; row < rows; row++) {
             float score =
-                inputMemory.get(0).getFloat(row * Float.BYTES)
+                engine.bias
+                    + inputMemory.get(0).getFloat(row * Float.BYTES)
                     + inputMemory.get(1).getLong(row * Long.BYTES);
             outputMemory.get(0).putFloat(row * Float.BYTES, score);
           }

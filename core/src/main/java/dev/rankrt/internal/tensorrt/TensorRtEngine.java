@@ -407,6 +407,11 @@ final class TensorRtEngine implements BackendEngine {
   }
 
   @Override
+  public Optional<String> pciAddress() {
+    return Optional.of(tensorRt.cuda().properties(ordinal).pciBusId());
+  }
+
+  @Override
   public Optional<AccuracyReport> accuracy() {
     return Optional.ofNullable(accuracy);
   }

@@ -33,7 +33,7 @@ public final class CudaStream implements AutoCloseable {
   private final long closeLimitNanos;
   private final LongSupplier nanoTime;
   private final NativeHandle handle;
-  private final AdaptiveWait adaptive = new AdaptiveWait();
+  private final AdaptiveSpin adaptive = new AdaptiveSpin();
   private volatile boolean leaked;
 
   private CudaStream(

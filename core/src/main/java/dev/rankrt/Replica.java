@@ -1,0 +1,479 @@
+package dev.rankrt;
+
+import dev.rankrt.natives.DeviceLostException;
+import dev.rankrt.natives.internal.Closing;
+import dev.rankrt.natives.internal.Uninterruptibly;
+import dev.rankrt.streams.AffinityThreadFactory;
+import dev.rankrt.streams.CpuSet;
+import dev.rankrt.streams.NumaTopology;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One model on one device, with its queue and its workers. Safe for use by several threads.
+ *
+ * <h2>From a caller to a worker and back</h2>
+ *
+ * <p>A caller counts its rows in, makes its request's parts and puts them into the queue. A worker
+ * looks at the queue's head, claims the part, and takes out what is claimed, until its run is full
+ * or the queue empty; parts that others claimed, because they were cancelled, it takes out in
+ * passing. Then it copies the parts' rows into its session's memory one behind the other, runs, and
+ * hands each request its rows. So batches are what came in while the workers were busy: one request
+ * when there is no load, full runs when there is too much, without a timer.
+ *
+ * <p>Nobody holds a lock on this way. One number holds the rows that wait and, in its sign, whether
+ * the queue is closed: a request that was counted in is answered or moved to another replica, since
+ * workers end when the queue is closed and the count is zero, and not before. Every claim,
+ * whoever's it is, gives the part's rows back.
+ *
+ * <p>A worker without work spins for a while, then says that it sleeps, looks at the queue again,
+ * and sleeps. A caller puts its part into the queue and then looks for a worker to wake: none,
+ * where one is looking at the queue by itself. Either the caller sees the sleeper or the sleeper
+ * sees the part.
+ *
+ * <h2>Ends</h2>
+ *
+ * <p>Closing lets the workers answer what waits. A device that was lost cannot: what waits goes to
+ * the other replicas, while the requests of the run that failed get the failure, because one of
+ * them may be what broke the device, and must not break the others. The same is done after {@value
+ * #MOST_FAILURES} runs in a row that failed for another reason than {@link InferenceException},
+ * which is the model's word on a request's values, not on the device. The last worker to end closes
+ * the engine.
+ */
+final class Replica {
+  private static final Logger log = LoggerFactory.getLogger(Replica.class);
+
+  /** What a queue takes. */
+  enum Admission {
+    ACCEPTED,
+    CLOSED,
+    FULL,
+    LATE
+  }
+
+  /** A worker that waits for one of a GPU's runs is one that could have copied the next. */
+  private static final int WORKERS_OF_A_GPU = 2;
+
+  /** Room for the arrivals of so many runs: more would only make all of them late. */
+  private static final int RUNS_THAT_WAIT = 16;
+
+  private static final int MOST_FAILURES = 3;
+  private static final long CLOSED = Long.MIN_VALUE;
+
+  /** A run takes milliseconds; a worker that is busy for longer will not end. */
+  private static final long CLOSE_LIMIT_SECONDS = 30;
+
+  /** What a device did, whichever models it ran. */
+  static final class Counters {
+    final LongAdder answered = new LongAdder();
+    final LongAdder failed = new LongAdder();
+    final LongAdder expired = new LongAdder();
+    final LongAdder batches = new LongAdder();
+    final LongAdder rows = new LongAdder();
+  }
+
+  private final Serving serving;
+  private final Engine engine;
+  private final Counters counters;
+  private final boolean batching;
+  private final int maxBatch;
+  private final long capacity;
+  private final ServiceTimes times;
+  private final List<Worker> workers = new ArrayList<>();
+  private final ConcurrentLinkedQueue<Request.Part> queue = new ConcurrentLinkedQueue<>();
+
+  /** The rows that wait; negative from when the queue is closed, {@link #CLOSED} at its end. */
+  private final AtomicLong waiting = new AtomicLong();
+
+  /** How many workers spin in search of work. */
+  private final AtomicInteger looking = new AtomicInteger();
+
+  private final AtomicInteger failures = new AtomicInteger();
+  private final AtomicReference<Throwable> failure = new AtomicReference<>();
+  private final Object eviction = new Object();
+  private final AtomicInteger runningWorkers;
+  private final CountDownLatch ended = new CountDownLatch(1);
+
+  private Replica(Serving serving, Engine engine, Counters counters) {
+    RankerOptions options = serving.options();
+    this.serving = serving;
+    this.engine = engine;
+    this.counters = counters;
+    this.batching = engine.rowsAreIndependent();
+    this.maxBatch = engine.maxBatch();
+    this.capacity =
+        options.queueCapacity().orElse(0) > 0
+            ? options.queueCapacity().getAsInt()
+            : (long) RUNS_THAT_WAIT * maxBatch;
+    this.times = new ServiceTimes(maxBatch);
+    int count = options.workers().orElseGet(() -> usualWorkers(serving.engineOptions()));
+    for (int i = 0; i < count; i++) {
+      workers.add(new Worker(this, options.batchingWindow().toNanos()));
+    }
+    this.runningWorkers = new AtomicInteger(count);
+  }
+
+  private int usualWorkers(EngineOptions options) {
+    return engine.device().type() == Device.Type.GPU
+        ? WORKERS_OF_A_GPU
+        : Math.max(1, Runtime.getRuntime().availableProcessors() / options.cpuThreads());
+  }
+
+  /** Starts workers for an engine, which is the replica's from here on, whatever happens. */
+  static Replica start(Serving serving, Engine engine, Counters counters) {
+    Replica replica;
+    AffinityThreadFactory threads;
+    try {
+      RankerOptions options = serving.options();
+      CpuSet cpus = options.affinity().cpus(NumaTopology.system(), engine.pciAddress());
+      threads = new AffinityThreadFactory("ranker " + engine.device() + " ", cpus);
+      replica = new Replica(serving, engine, counters);
+    } catch (RuntimeException | Error e) {
+      Closing.after(e, engine::close);
+      throw e;
+    }
+    int started = 0;
+    try {
+      for (Worker worker : replica.workers) {
+        worker.start(threads);
+        started++;
+      }
+      replica.workers.forEach(worker -> Uninterruptibly.get(worker.ready()));
+      return replica;
+    } catch (RuntimeException | Error e) {
+      for (int i = started; i < replica.workers.size(); i++) {
+        replica.workerEnded();
+      }
+      Closing.after(e, replica::close);
+      throw e;
+    }
+  }
+
+  Serving serving() {
+    return serving;
+  }
+
+  Engine engine() {
+    return engine;
+  }
+
+  /** Returns an output that was not finite in the warm-up; null if all were. */
+  TensorSpec notFinite() {
+    return workers.get(0).notFinite();
+  }
+
+  Device device() {
+    return engine.device();
+  }
+
+  Counters counters() {
+    return counters;
+  }
+
+  ServiceTimes times() {
+    return times;
+  }
+
+  int maxBatch() {
+    return maxBatch;
+  }
+
+  /** Returns why the replica was taken out of service; null if it was not. */
+  Throwable failure() {
+    return failure.get();
+  }
+
+  boolean isOpen() {
+    return waiting.get() >= 0;
+  }
+
+  /** Returns the rows that wait. */
+  long waitingRows() {
+    return waiting.get() & ~CLOSED;
+  }
+
+  /** Returns the rows that wait or run. */
+  long load() {
+    long rows = waitingRows();
+    for (int i = 0; i < workers.size(); i++) { // no iterator: this is every request's way
+      rows += workers.get(i).runningRows();
+    }
+    return rows;
+  }
+
+  // -------------------------------------------------------------------------------- for callers
+
+  /** Takes a request in, or says why not. */
+  Admission submit(Request<?> request) {
+    Admission admission = admit(request);
+    if (admission == Admission.ACCEPTED) {
+      for (Request.Part part : request.cut(this, batching ? maxBatch : request.rows())) {
+        queue.add(part);
+      }
+      wakeOne();
+    }
+    return admission;
+  }
+
+  private Admission admit(Request<?> request) {
+    while (true) {
+      long before = waiting.get();
+      if (before < 0) {
+        return Admission.CLOSED;
+      }
+      if (before > 0 && before + request.rows() > capacity) {
+        return Admission.FULL;
+      }
+      if (request.hasDeadline()) {
+        long now = System.nanoTime();
+        if (request.nanosLeft(now) < nanosUntilAnswered(before, request.rows(), now)) {
+          if (before == 0) {
+            times.doubt(Math.min(maxBatch, request.rows()));
+          }
+          return Admission.LATE;
+        }
+      }
+      if (waiting.compareAndSet(before, before + request.rows())) {
+        return Admission.ACCEPTED;
+      }
+    }
+  }
+
+  /** Returns how long a request would take now, guessed on the high side. */
+  private long nanosUntilAnswered(long rowsAhead, int rows, long now) {
+    long untilFree = Long.MAX_VALUE;
+    for (int i = 0; i < workers.size(); i++) {
+      untilFree = Math.min(untilFree, workers.get(i).nanosUntilFree(now));
+    }
+    long runsBefore;
+    int lastRun;
+    if (batching) {
+      runsBefore = (rowsAhead + rows - 1) / maxBatch;
+      lastRun = (int) (rowsAhead + rows - runsBefore * maxBatch);
+    } else {
+      runsBefore = queue.size();
+      lastRun = rows;
+    }
+    long rounds = (runsBefore + workers.size() - 1) / workers.size();
+    return untilFree + rounds * times.of(maxBatch) + times.of(lastRun);
+  }
+
+  /** Returns how long a request's run takes, if it waits for no other. */
+  long nanosOfRun(int rows) {
+    return rows <= maxBatch ? times.of(rows) : rows / maxBatch * times.of(maxBatch);
+  }
+
+  /** Says what a refused request ran into. */
+  String describeLoad(Request<?> request) {
+    return request.rows()
+        + " rows asked of "
+        + engine
+        + ", "
+        + waitingRows()
+        + " waiting of at most "
+        + capacity
+        + ", "
+        + workers.size()
+        + " workers, a run of "
+        + maxBatch
+        + " takes about "
+        + times.of(maxBatch) / 1000
+        + " us";
+  }
+
+  /** Drops a request that was accepted. */
+  void expire(Request<?> request) {
+    if (request.drop()) {
+      counters.expired.increment();
+      request.completeExceptionally(
+          new RequestRefusedException(
+              RequestRefusedException.Reason.DEADLINE,
+              "dropped before its run, with "
+                  + request.nanosLeft(System.nanoTime()) / 1000
+                  + " us left: "
+                  + describeLoad(request)));
+    }
+  }
+
+  /** Takes rows out of the count. */
+  void left(int rows) {
+    if (waiting.addAndGet(-rows) == CLOSED) {
+      wakeAll();
+    }
+  }
+
+  private void wakeOne() {
+    if (looking.get() > 0) {
+      return;
+    }
+    for (int i = 0; i < workers.size(); i++) {
+      if (workers.get(i).wake()) {
+        return;
+      }
+    }
+  }
+
+  private void wakeAll() {
+    workers.forEach(Worker::wake);
+  }
+
+  // -------------------------------------------------------------------------------- for workers
+
+  ConcurrentLinkedQueue<Request.Part> queue() {
+    return queue;
+  }
+
+  /** Tells whether nothing is left to do, and nothing will come. */
+  boolean isDone() {
+    return waiting.get() == CLOSED;
+  }
+
+  void beginLooking() {
+    looking.incrementAndGet();
+  }
+
+  void endLooking() {
+    looking.decrementAndGet();
+  }
+
+  /** Wakes another worker where the one that took its part has left something. */
+  void taken() {
+    if (!queue.isEmpty()) {
+      wakeOne();
+    }
+  }
+
+  void succeeded() {
+    if (failures.get() != 0) {
+      failures.set(0);
+    }
+  }
+
+  /**
+   * Takes note of a run that failed, and tells whether it was the one that ends this replica: then
+   * the caller tells those that asked for it, and {@link #abandon abandons} the rest.
+   */
+  boolean failed(Throwable thrown) {
+    if (thrown instanceof InferenceException) {
+      return false;
+    }
+    boolean broken =
+        thrown instanceof DeviceLostException || failures.incrementAndGet() >= MOST_FAILURES;
+    if (!broken || !failure.compareAndSet(null, thrown)) {
+      return false;
+    }
+    serving.deviceFailed(this, thrown);
+    waiting.getAndUpdate(rows -> rows | CLOSED);
+    return true;
+  }
+
+  /** Leaves what waits to others, and says that this replica has ended. */
+  void abandon() {
+    evict();
+    wakeAll();
+    serving.tellOfFailure(this);
+  }
+
+  /**
+   * Moves what waits to other replicas. Of a request that some worker has begun with, the rest
+   * cannot be moved, since the answer is to come from one model: it gets the failure.
+   */
+  void evict() {
+    Map<Request<?>, Integer> claimed = new LinkedHashMap<>();
+    synchronized (eviction) { // platform threads only, so that one of them claims all of a request
+      while (waitingRows() > 0) {
+        Request.Part part = queue.poll();
+        if (part == null) {
+          Thread.onSpinWait(); // a caller is between counting itself in and the queue
+        } else if (part.claim()) {
+          claimed.merge(part.request, part.rows, Integer::sum);
+        }
+      }
+    }
+    claimed.forEach(
+        (request, rows) -> {
+          if (rows == request.rows()) {
+            serving.submit(request);
+          } else {
+            if (request.drop()) {
+              counters.failed.increment();
+              request.completeExceptionally(failureOf(failure.get()));
+            }
+          }
+        });
+  }
+
+  /** Returns what callers get for a run that failed. */
+  InferenceException failureOf(Throwable thrown) {
+    return thrown instanceof InferenceException known
+        ? known
+        : new InferenceException("a run of " + engine + " failed: " + thrown.getMessage(), thrown);
+  }
+
+  void workerEnded() {
+    if (runningWorkers.decrementAndGet() == 0) {
+      try {
+        engine.close();
+      } catch (RuntimeException e) {
+        log.error("closing {} failed", engine, e);
+      } finally {
+        ended.countDown();
+      }
+    }
+  }
+
+  // --------------------------------------------------------------------------------------- ends
+
+  /** Refuses new requests; those that wait are answered. */
+  void drain() {
+    if (waiting.getAndUpdate(rows -> rows | CLOSED) >= 0) {
+      wakeAll();
+    }
+  }
+
+  /** Waits until everything is answered and closed; an interrupt does not cut it short. */
+  void awaitEnd() {
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          if (!ended.await(CLOSE_LIMIT_SECONDS, TimeUnit.SECONDS)) {
+            log.error(
+                "{} is still running after {} s: its memory is left to it, and {} rows wait",
+                engine,
+                CLOSE_LIMIT_SECONDS,
+                waitingRows());
+          }
+          return;
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  void close() {
+    drain();
+    awaitEnd();
+  }
+
+  @Override
+  public String toString() {
+    return "replica of " + engine;
+  }
+}

@@ -1,0 +1,193 @@
+package dev.rankrt;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * What a caller wants to know, and the future of its answer. Safe for use by several threads: the
+ * caller, who may cancel it at any time, and the workers that answer it.
+ *
+ * <p>It waits as one part, or as several where it has more rows than a run takes. Each part belongs
+ * to whoever claims it: a worker, which runs it, or the one who takes it out of the queue. A future
+ * that ends in any other way than by an answer withdraws the parts that still wait.
+ *
+ * @param <A> the answer
+ */
+abstract class Request<A> extends CompletableFuture<A> {
+  static final long NO_DEADLINE = Long.MAX_VALUE;
+
+  private static final int DROPPED = -1;
+
+  private final int rows;
+  private final boolean alone;
+  private final long deadline;
+  private final AtomicInteger unanswered;
+
+  /** Where it waits, or has waited, since the last time that it was accepted. */
+  private volatile Part[] parts = {};
+
+  /**
+   * Creates a request.
+   *
+   * @param rows how many rows it has
+   * @param alone whether it must have a run of its own
+   * @param deadline when its answer must be there, by {@link System#nanoTime}
+   */
+  Request(int rows, boolean alone, long deadline) {
+    this.rows = rows;
+    this.alone = alone;
+    this.deadline = deadline;
+    this.unanswered = new AtomicInteger(rows);
+  }
+
+  /** Copies some of the rows into a session's memory. */
+  abstract void copyIn(Session session, int from, int count, int at);
+
+  /** Copies the answer to some of the rows from a session's memory. */
+  abstract void copyOut(Session session, int at, int count, int to);
+
+  /** Returns the whole answer, when every row is there. */
+  abstract A answer();
+
+  final int rows() {
+    return rows;
+  }
+
+  final boolean alone() {
+    return alone;
+  }
+
+  final boolean expiresBefore(long time) {
+    return deadline != NO_DEADLINE && deadline - time < 0;
+  }
+
+  /** Returns the time until the deadline, which there is if anyone asks. */
+  final long nanosLeft(long now) {
+    return deadline - now;
+  }
+
+  final boolean hasDeadline() {
+    return deadline != NO_DEADLINE;
+  }
+
+  /** Cuts itself up for a queue. */
+  final Part[] cut(Replica replica, int most) {
+    Part[] all = new Part[(rows + most - 1) / most];
+    for (int i = 0; i < all.length; i++) {
+      all[i] = new Part(this, replica, i * most, Math.min(most, rows - i * most));
+    }
+    parts = all;
+    return all;
+  }
+
+  /** Returns how long a run of these rows takes where it waits; 0 before it is accepted. */
+  final long typicalNanos() {
+    Part[] waiting = parts;
+    return waiting.length == 0 ? 0 : waiting[0].replica.nanosOfRun(rows);
+  }
+
+  /** Takes the parts that still wait out of their queue, and returns whose it is; null if none. */
+  final Replica withdraw() {
+    Replica from = null;
+    for (Part part : parts) {
+      if (part.claim()) {
+        from = part.replica;
+      }
+    }
+    return from;
+  }
+
+  /** Takes note that some rows are answered, and tells whether all are and someone waits. */
+  final boolean answered(int count) {
+    return unanswered.addAndGet(-count) == 0 && !isDone();
+  }
+
+  /**
+   * Gives up on an answer that somebody still waits for, and returns true to the first who does:
+   * several parts may go wrong at once.
+   */
+  final boolean drop() {
+    return !isDone() && unanswered.getAndSet(DROPPED) > 0;
+  }
+
+  /** Hands the whole answer over. */
+  final void finish() {
+    complete(answer());
+  }
+
+  /** Returns the answer, once it is there, to a caller that waited for it. */
+  final A waitedFor() {
+    try {
+      return join();
+    } catch (CompletionException e) {
+      // The one exception that is for each caller alone has no stack trace anyway; any other is
+      // the worker's and shared, while this caller's stack is what its log should show.
+      throw e.getCause() instanceof RequestRefusedException refused
+          ? refused
+          : new InferenceException(e.getCause().getMessage(), e.getCause());
+    }
+  }
+
+  // The place in the queue is free before anyone can see that the request is done.
+
+  @Override
+  public boolean complete(A value) {
+    withdraw();
+    return super.complete(value);
+  }
+
+  @Override
+  public boolean completeExceptionally(Throwable failure) {
+    withdraw();
+    return super.completeExceptionally(failure);
+  }
+
+  @Override
+  public boolean cancel(boolean mayInterruptIfRunning) {
+    withdraw();
+    return super.cancel(mayInterruptIfRunning);
+  }
+
+  /** Some rows of a request that wait for a replica, and run together. */
+  static final class Part {
+    private static final VarHandle WAITING;
+
+    static {
+      try {
+        WAITING = MethodHandles.lookup().findVarHandle(Part.class, "waiting", boolean.class);
+      } catch (ReflectiveOperationException e) {
+        throw new ExceptionInInitializerError(e);
+      }
+    }
+
+    final Request<?> request;
+    final int from;
+    final int rows;
+    private final Replica replica;
+
+    private volatile boolean waiting = true;
+
+    Part(Request<?> request, Replica replica, int from, int rows) {
+      this.request = request;
+      this.replica = replica;
+      this.from = from;
+      this.rows = rows;
+    }
+
+    boolean waits() {
+      return waiting;
+    }
+
+    /** Ends the wait, for the one caller that gets true. */
+    boolean claim() {
+      if (waiting && WAITING.compareAndSet(this, true, false)) {
+        replica.left(rows);
+        return true;
+      }
+      return false;
+    }
+  }
+}

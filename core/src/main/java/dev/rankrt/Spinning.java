@@ -1,0 +1,59 @@
+package dev.rankrt;
+
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * Which threads of this process may spin: waking a thread that sleeps takes longer than some waits
+ * last, and more spinning threads than idle cores take from those that work. Safe for use by
+ * several threads.
+ */
+final class Spinning {
+  /** Where fewer cores would be left than this, what spinning gains, others lose. */
+  private static final int CORES_FOR_OTHERS = 4;
+
+  private static final int MOST = Runtime.getRuntime().availableProcessors() - CORES_FOR_OTHERS;
+
+  private static final AtomicInteger spinning = new AtomicInteger();
+
+  /** {@code Thread.isVirtual}, which Java 17 does not have; null there. */
+  private static final MethodHandle IS_VIRTUAL = isVirtual();
+
+  private Spinning() {}
+
+  /** Claims a place; whoever got one gives it back with {@link #exit}. */
+  static boolean enter() {
+    if (spinning.get() >= MOST) {
+      return false;
+    }
+    if (spinning.incrementAndGet() > MOST) {
+      spinning.decrementAndGet();
+      return false;
+    }
+    return true;
+  }
+
+  static void exit() {
+    spinning.decrementAndGet();
+  }
+
+  /** Tells whether the thread has a carrier that others could use while it waits. */
+  static boolean isVirtual(Thread thread) {
+    try {
+      return IS_VIRTUAL != null && (boolean) IS_VIRTUAL.invokeExact(thread);
+    } catch (Throwable e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static MethodHandle isVirtual() {
+    try {
+      return MethodHandles.publicLookup()
+          .findVirtual(Thread.class, "isVirtual", MethodType.methodType(boolean.class));
+    } catch (ReflectiveOperationException e) {
+      return null;
+    }
+  }
+}

@@ -1,0 +1,345 @@
+package dev.rankrt;
+
+import dev.rankrt.streams.AffinityThreadFactory;
+import dev.rankrt.streams.internal.AdaptiveSpin;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A thread that takes requests from a replica's queue and runs them in a session of its own. Its
+ * methods are safe for use by several threads, but for those that only its thread calls.
+ */
+final class Worker implements Runnable {
+  private static final Logger log = LoggerFactory.getLogger(Worker.class);
+
+  /** Whose worker a thread is: it must never wait for itself. */
+  private static final ThreadLocal<Serving> CURRENT = new ThreadLocal<>();
+
+  /** Sleeping for less would end later than asked. */
+  private static final long SHORTEST_SLEEP_NANOS = 100_000;
+
+  /** The first runs of a size also prepare it; the fastest of these is what later ones take. */
+  private static final int WARM_UP_RUNS = 3;
+
+  private final Replica replica;
+  private final long windowNanos;
+  private final CompletableFuture<Void> ready = new CompletableFuture<>();
+  private final AtomicBoolean asleep = new AtomicBoolean();
+  private final AdaptiveSpin spin = new AdaptiveSpin();
+  private final List<Request.Part> batch = new ArrayList<>();
+
+  private Thread thread;
+  private Session session;
+
+  /** For the estimates of others: the rows that run, and when they should be done. */
+  private volatile int runningRows;
+
+  private volatile long busyUntil;
+
+  /** The output that was not finite in the warm-up; null if all were. */
+  private volatile TensorSpec notFinite;
+
+  Worker(Replica replica, long windowNanos) {
+    this.replica = replica;
+    this.windowNanos = windowNanos;
+  }
+
+  /** Tells whether the calling thread is a worker of a ranker. */
+  static boolean isOf(Serving serving) {
+    return CURRENT.get() == serving;
+  }
+
+  void start(AffinityThreadFactory threads) {
+    thread = threads.newThread(this);
+    thread.start();
+  }
+
+  /** Returns when the session is there and warm, or why it is not. */
+  Future<Void> ready() {
+    return ready;
+  }
+
+  TensorSpec notFinite() {
+    return notFinite;
+  }
+
+  int runningRows() {
+    return runningRows;
+  }
+
+  long nanosUntilFree(long now) {
+    return runningRows == 0 ? 0 : Math.max(0, busyUntil - now);
+  }
+
+  /** Wakes the worker if it sleeps, and tells whether it did. */
+  boolean wake() {
+    if (asleep.get() && asleep.compareAndSet(true, false)) {
+      LockSupport.unpark(thread);
+      return true;
+    }
+    return false;
+  }
+
+  @Override
+  public void run() {
+    CURRENT.set(replica.serving());
+    try (Session own = replica.engine().newSession()) {
+      session = own;
+      warmUp();
+      ready.complete(null);
+      while (awaitWork()) {
+        serve();
+      }
+    } catch (RuntimeException | Error e) {
+      if (!ready.completeExceptionally(e)) {
+        log.error("closing a worker of {} failed", replica, e);
+      }
+    } finally {
+      replica.workerEnded();
+    }
+  }
+
+  /**
+   * Runs every size once or more before anyone waits for it, which also tells how long they take.
+   */
+  private void warmUp() {
+    Engine engine = replica.engine();
+    for (int i = 0; i < engine.inputs().size(); i++) {
+      session.input(i).fill();
+    }
+    for (int rows = engine.minBatch(); ; rows = Math.min(2 * rows, engine.maxBatch())) {
+      long fastest = Long.MAX_VALUE;
+      for (int i = 0; i < WARM_UP_RUNS; i++) {
+        long start = System.nanoTime();
+        session.execute(rows);
+        fastest = Math.min(fastest, System.nanoTime() - start);
+      }
+      replica.times().ended(rows, fastest);
+      if (rows == engine.maxBatch()) {
+        break;
+      }
+    }
+    for (int i = 0; i < engine.outputs().size(); i++) {
+      if (!session.output(i).isFinite()) {
+        notFinite = engine.outputs().get(i);
+      }
+    }
+  }
+
+  /** Waits until there may be work; false when there will be none. */
+  private boolean awaitWork() {
+    if (nothingToDo()) {
+      long began = System.nanoTime();
+      if (Spinning.enter()) {
+        replica.beginLooking();
+        long limit = spin.spinNanos();
+        while (nothingToDo() && System.nanoTime() - began < limit) {
+          Thread.onSpinWait();
+        }
+        replica.endLooking();
+        Spinning.exit();
+      }
+      while (nothingToDo()) {
+        asleep.set(true);
+        if (nothingToDo()) {
+          LockSupport.park(this);
+        }
+        asleep.set(false);
+      }
+      spin.ended(System.nanoTime() - began);
+    }
+    return !replica.isDone();
+  }
+
+  private boolean nothingToDo() {
+    return replica.queue().isEmpty() && !replica.isDone();
+  }
+
+  private void serve() {
+    try {
+      if (replica.failure() != null) {
+        replica.evict();
+        return;
+      }
+      gather();
+      replica.taken();
+      run(batch);
+    } catch (RuntimeException | Error e) {
+      // Memory ran out, or this code is wrong: nobody may wait for an answer that never comes.
+      runningRows = 0;
+      log.error("a worker of {} failed", replica, e);
+      fail(batch, e);
+    }
+  }
+
+  private void gather() {
+    batch.clear();
+    int room = take(replica.maxBatch());
+    if (windowNanos > 0 && !batch.isEmpty()) {
+      waitForMore(room);
+    }
+  }
+
+  private void waitForMore(int firstRoom) {
+    long end = System.nanoTime() + windowNanos;
+    for (Request.Part part : batch) {
+      end = earlier(end, part.request);
+    }
+    int room = firstRoom;
+    while (room > 0 && replica.isOpen()) {
+      long left = end - System.nanoTime();
+      if (left <= 0) {
+        return;
+      }
+      if (!replica.queue().isEmpty()) {
+        int taken = batch.size();
+        room = take(room);
+        for (Request.Part part : batch.subList(taken, batch.size())) {
+          end = earlier(end, part.request);
+        }
+        if (taken == batch.size() && !replica.queue().isEmpty()) {
+          return; // what comes next does not fit
+        }
+      } else if (left > SHORTEST_SLEEP_NANOS) {
+        LockSupport.parkNanos(this, SHORTEST_SLEEP_NANOS);
+      } else {
+        Thread.onSpinWait();
+      }
+    }
+  }
+
+  /** Returns the end of a window that a request's deadline may cut short. */
+  private long earlier(long end, Request<?> request) {
+    if (!request.hasDeadline()) {
+      return end;
+    }
+    long cut = end + request.nanosLeft(end) - replica.times().of(replica.maxBatch());
+    return cut - end < 0 ? cut : end;
+  }
+
+  /** Takes parts from the queue's head while they fit, and returns the room that is left. */
+  private int take(int firstRoom) {
+    int room = firstRoom;
+    int rows = replica.maxBatch() - room;
+    long now = System.nanoTime();
+    Request.Part part;
+    while (room > 0 && (part = replica.queue().peek()) != null) {
+      if (part.waits()) {
+        boolean alone = part.request.alone();
+        if (part.rows > room || (alone && !batch.isEmpty())) {
+          return alone ? 0 : room;
+        }
+        if (!part.claim()) {
+          continue;
+        }
+        if (part.request.expiresBefore(now + replica.times().of(rows + part.rows))) {
+          if (batch.isEmpty()) {
+            replica.times().doubt(part.rows);
+          }
+          replica.expire(part.request);
+        } else {
+          batch.add(part);
+          rows += part.rows;
+          room = alone ? 0 : room - part.rows;
+        }
+      }
+      replica.queue().remove(part);
+    }
+    return room;
+  }
+
+  private void run(List<Request.Part> parts) {
+    long start = System.nanoTime();
+    int rows = copyIn(parts);
+    if (rows == 0) {
+      return;
+    }
+    busyUntil = start + replica.times().of(rows);
+    runningRows = rows;
+    try {
+      session.execute(rows);
+      replica.succeeded();
+    } catch (RuntimeException | Error e) {
+      runningRows = 0;
+      failed(parts, e);
+      return;
+    }
+    Replica.Counters counters = replica.counters();
+    counters.batches.increment();
+    counters.rows.add(rows);
+    copyOut(parts);
+    runningRows = 0;
+    replica.times().ended(rows, System.nanoTime() - start);
+  }
+
+  /** Copies what is still wanted, takes the rest out of the batch, and returns the rows. */
+  private int copyIn(List<Request.Part> parts) {
+    int rows = 0;
+    int kept = 0;
+    for (int i = 0; i < parts.size(); i++) {
+      Request.Part part = parts.get(i);
+      if (part.request.isDone()) {
+        continue;
+      }
+      try {
+        part.request.copyIn(session, part.from, part.rows, rows);
+        rows += part.rows;
+        parts.set(kept++, part);
+      } catch (RuntimeException e) {
+        // It passed every check: its caller has changed it since.
+        fail(part, new InferenceException("values changed while they waited: " + e, e));
+      }
+    }
+    parts.subList(kept, parts.size()).clear();
+    return rows;
+  }
+
+  private void copyOut(List<Request.Part> parts) {
+    int at = 0;
+    for (int i = 0; i < parts.size(); i++) {
+      Request.Part part = parts.get(i);
+      part.request.copyOut(session, at, part.rows, part.from);
+      if (part.request.answered(part.rows)) {
+        replica.counters().answered.increment(); // before anyone can ask
+        part.request.finish();
+      }
+      at += part.rows;
+    }
+  }
+
+  /**
+   * Gives the failure to the request that it is about. A model refuses a whole run for one
+   * request's ids: run by itself, each of the others has its answer.
+   */
+  private void failed(List<Request.Part> parts, Throwable thrown) {
+    if (thrown instanceof InferenceException && parts.size() > 1) {
+      for (Request.Part part : List.copyOf(parts)) {
+        run(new ArrayList<>(List.of(part)));
+      }
+      return;
+    }
+    fail(parts, thrown);
+  }
+
+  private void fail(List<Request.Part> parts, Throwable thrown) {
+    boolean last = replica.failed(thrown);
+    InferenceException failure = replica.failureOf(thrown);
+    parts.forEach(part -> fail(part, failure));
+    if (last) {
+      replica.abandon();
+    }
+  }
+
+  private void fail(Request.Part part, InferenceException failure) {
+    if (part.request.drop()) {
+      replica.counters().failed.increment();
+      part.request.completeExceptionally(failure);
+    }
+  }
+}

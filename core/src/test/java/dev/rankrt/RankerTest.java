@@ -1,0 +1,734 @@
+package dev.rankrt;
+
+import static dev.rankrt.RequestRefusedException.Reason.CLOSED;
+import static dev.rankrt.RequestRefusedException.Reason.DEADLINE;
+import static dev.rankrt.RequestRefusedException.Reason.NO_DEVICE;
+import static dev.rankrt.RequestRefusedException.Reason.QUEUE_FULL;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.rankrt.RequestRefusedException.Reason;
+import dev.rankrt.natives.CudaException;
+import dev.rankrt.natives.DeviceLostException;
+import dev.rankrt.testing.FakeBackend;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What a ranker does in situations that no real device can be brought into at will. */
+class RankerTest {
+  private static final long PATIENCE_SECONDS = 30;
+  private static final int MAX_BATCH = 4;
+
+  private final FakeBackend backend = new FakeBackend("fake", Device.Type.GPU);
+  private final List<Integer> runs = new ArrayList<>();
+  private final Semaphore entered = new Semaphore(0);
+  private final Semaphore mayLeave = new Semaphore(0);
+  private final BlockingQueue<String> heard = new LinkedBlockingQueue<>();
+  private final ExecutorService threads = Executors.newCachedThreadPool();
+
+  @TempDir Path folder;
+  private Path model;
+  private Ranker ranker;
+
+  @BeforeEach
+  void writeModel() throws IOException {
+    model = Files.write(folder.resolve("one.onnx"), new byte[] {1});
+    backend.bias = path -> path.getFileName().toString().equals("two.onnx") ? 1000 : 0;
+  }
+
+  @AfterEach
+  void everythingWasFreedOnce() throws InterruptedException {
+    mayLeave.release(1_000_000);
+    ranker.close();
+    threads.shutdown();
+    assertTrue(threads.awaitTermination(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    assertEquals(0, backend.openSessions.get());
+    assertEquals(0, backend.openEngines.get());
+    assertEquals(0, backend.broken.get());
+  }
+
+  private void open(Consumer<RankerOptions.Builder> settings) {
+    open(EngineOptions.builder(), settings);
+  }
+
+  private void open(EngineOptions.Builder engine, Consumer<RankerOptions.Builder> settings) {
+    RankerOptions.Builder builder =
+        RankerOptions.builder().devices(Device.gpu(0)).workers(1).listener(listener());
+    settings.accept(builder);
+    ranker =
+        Ranker.open(
+            new Backends(List.of(backend)),
+            model,
+            engine.maxBatch(MAX_BATCH).build(),
+            builder.build());
+  }
+
+  private RankerListener listener() {
+    return new RankerListener() {
+      @Override
+      public void deviceFailed(Device device, Throwable failure, int serving) {
+        heard.add(device + " failed, " + serving + " left: " + failure.getMessage());
+      }
+
+      @Override
+      public void swapped(Path before, Path now) {
+        heard.add(before.getFileName() + " to " + now.getFileName());
+      }
+
+      @Override
+      public void swapFailed(Path path, RuntimeException failure) {
+        heard.add(path.getFileName() + " refused");
+      }
+    };
+  }
+
+  /** Lets the next runs wait until they may leave, and notes their rows. */
+  private void hold() {
+    backend.duringRun =
+        rows -> {
+          synchronized (runs) {
+            runs.add(rows);
+          }
+          entered.release();
+          mayLeave.acquireUninterruptibly();
+        };
+  }
+
+  private void awaitRuns(int count) throws InterruptedException {
+    assertTrue(entered.tryAcquire(count, PATIENCE_SECONDS, TimeUnit.SECONDS));
+  }
+
+  /** Asks for rows whose scores are {@code first + 0.5}, {@code first + 1.5} and so on. */
+  private CompletableFuture<float[]> ask(Ranker of, int first, int rows) {
+    float[] dense = new float[rows];
+    long[] ids = new long[rows];
+    for (int row = 0; row < rows; row++) {
+      dense[row] = 0.5f;
+      ids[row] = (long) first + row;
+    }
+    return of.inferAsync(dense, ids);
+  }
+
+  private CompletableFuture<float[]> ask(int first, int rows) {
+    return ask(ranker, first, rows);
+  }
+
+  private static void assertAnswer(int first, int rows, CompletableFuture<float[]> answer)
+      throws Exception {
+    float[] scores = answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    assertEquals(rows, scores.length);
+    for (int row = 0; row < rows; row++) {
+      assertEquals(first + row + 0.5f, scores[row]);
+    }
+  }
+
+  private static <T extends Throwable> T failure(Class<T> type, CompletableFuture<?> answer) {
+    ExecutionException thrown =
+        assertThrows(
+            ExecutionException.class, () -> answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    return assertInstanceOf(type, thrown.getCause());
+  }
+
+  private static RequestRefusedException assertRefused(Reason reason, CompletableFuture<?> answer) {
+    RequestRefusedException refusal = failure(RequestRefusedException.class, answer);
+    assertEquals(reason, refusal.reason(), refusal.getMessage());
+    return refusal;
+  }
+
+  // ---------------------------------------------------------------------------------- batching
+
+  @Test
+  void requests_thatWaitTogether_runTogether() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<float[]> first = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> second = ask(20, 1);
+    CompletableFuture<float[]> third = ask(30, 2);
+    CompletableFuture<float[]> fourth = ask(40, 2);
+    assertEquals(5, ranker.stats().queued());
+    mayLeave.release(3);
+    assertAnswer(10, 1, first);
+    assertAnswer(20, 1, second);
+    assertAnswer(30, 2, third);
+    assertAnswer(40, 2, fourth);
+    assertEquals(List.of(1, 3, 2), runs);
+    assertEquals(
+        new Ranker.Stats(
+            4, 3, 6, 0, 0, 0, 0, List.of(new Ranker.ReplicaStats(Device.gpu(0), true, 4, 3, 6, 0))),
+        ranker.stats());
+  }
+
+  @Test
+  void request_largerThanARun_isSplitAndJoined() throws Exception {
+    open(options -> options.workers(2));
+    assertAnswer(100, 11, ask(100, 11));
+    assertEquals(3, ranker.stats().batches());
+    assertEquals(1, ranker.stats().requests());
+    assertArrayEquals(new float[] {3, 4, 5, 6, 7}, ranker.infer(new float[5], ids(3, 5)));
+  }
+
+  private static long[] ids(int first, int count) {
+    return java.util.stream.LongStream.range(first, first + count).toArray();
+  }
+
+  @Test
+  void rows_thatDependOnEachOther_areNeverRunWithOthers() throws Exception {
+    open(EngineOptions.builder().padding(false), options -> {});
+    hold();
+    List<CompletableFuture<float[]>> answers = List.of(ask(10, 1), ask(20, 2), ask(30, 1));
+    mayLeave.release(3);
+    assertAnswer(10, 1, answers.get(0));
+    assertAnswer(20, 2, answers.get(1));
+    assertAnswer(30, 1, answers.get(2));
+    assertEquals(List.of(1, 2, 1), runs);
+    assertThrows(IllegalArgumentException.class, () -> ask(0, MAX_BATCH + 1));
+  }
+
+  @Test
+  void window_keepsARunOpenUntilItIsFull() throws Exception {
+    open(options -> options.batchingWindow(Duration.ofSeconds(1)));
+    backend.duringRun = runs::add;
+    List<CompletableFuture<float[]>> answers = new ArrayList<>();
+    for (int i = 0; i < MAX_BATCH; i++) {
+      answers.add(ask(i, 1));
+    }
+    for (int i = 0; i < MAX_BATCH; i++) {
+      assertAnswer(i, 1, answers.get(i));
+    }
+    assertEquals(List.of(MAX_BATCH), runs);
+  }
+
+  @Test
+  void requests_ofOneRowEach_fillRunsOfSeveralWorkers() throws Exception {
+    open(options -> options.workers(3));
+    hold();
+    List<CompletableFuture<float[]>> answers = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      answers.add(ask(i, MAX_BATCH));
+      awaitRuns(1); // each by another worker: the ones before are held
+    }
+    for (int i = 3; i < 20; i++) {
+      answers.add(ask(i, 1));
+    }
+    mayLeave.release(20);
+    for (int i = 0; i < 20; i++) {
+      assertAnswer(i, i < 3 ? MAX_BATCH : 1, answers.get(i));
+    }
+  }
+
+  // ---------------------------------------------------------------------- what goes wrong in a run
+
+  @Test
+  void run_thatTheModelRefuses_failsTheRequestThatIsToBlameAlone() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<float[]> first = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> good = ask(20, 1);
+    CompletableFuture<float[]> bad = ask(30, 2);
+    CompletableFuture<float[]> alsoGood = ask(40, 1);
+    backend.duringRun =
+        rows -> {
+          if (rows > 1) {
+            throw new InferenceException("an id is outside its table");
+          }
+        };
+    mayLeave.release(1);
+    assertAnswer(10, 1, first);
+    assertAnswer(20, 1, good);
+    assertAnswer(40, 1, alsoGood);
+    InferenceException failure = failure(InferenceException.class, bad);
+    assertTrue(failure.getMessage().endsWith("an id is outside its table"), failure.getMessage());
+    assertEquals(1, ranker.stats().failed());
+    for (int i = 0; i < 10; i++) {
+      failure(InferenceException.class, ask(0, 2));
+    }
+    assertAnswer(50, 1, ask(50, 1));
+    assertEquals(List.of(), List.copyOf(heard), "values are to blame, not the device");
+  }
+
+  @Test
+  void values_thatBecameWrongWhileTheyWaited_failTheirRequestAlone() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<float[]> first = ask(10, 1);
+    awaitRuns(1);
+    float[][] dense = {{1}, {2}};
+    CompletableFuture<float[]> changed = ranker.inferAsync(dense, new int[][] {{1}, {2}});
+    CompletableFuture<float[]> good = ask(20, 2);
+    dense[1] = new float[0];
+    mayLeave.release(2);
+    assertAnswer(10, 1, first);
+    assertAnswer(20, 2, good);
+    failure(InferenceException.class, changed);
+    assertEquals(List.of(1, 2), runs);
+  }
+
+  @Test
+  void failure_ofABlockingCall_showsTheCallersStackAndTheCause() {
+    open(options -> {});
+    backend.duringRun =
+        rows -> {
+          throw new CudaException("cudaGraphLaunch reported: scripted", 1, "cudaErrorUnknown");
+        };
+    InferenceException thrown =
+        assertThrows(InferenceException.class, () -> ranker.infer(new float[] {1}, new long[] {1}));
+    assertTrue(
+        Stream.of(thrown.getStackTrace())
+            .anyMatch(frame -> frame.getClassName().equals(RankerTest.class.getName())));
+    assertInstanceOf(CudaException.class, thrown.getCause().getCause());
+    backend.duringRun = rows -> {};
+    assertArrayEquals(new float[] {2}, ranker.infer(new float[] {1}, new long[] {1}));
+  }
+
+  // ------------------------------------------------------------------------ queues and deadlines
+
+  @Test
+  void request_thatFindsTheQueueFull_isRefusedAndToldTheNumbers() throws Exception {
+    open(options -> options.queueCapacity(5));
+    hold();
+    CompletableFuture<float[]> running = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> waiting = ask(20, 3);
+    RequestRefusedException refusal = assertRefused(QUEUE_FULL, ask(30, 3));
+    assertTrue(
+        refusal.getMessage().contains("3 rows asked of one.onnx on gpu:0, 3 waiting of at most 5"),
+        refusal.getMessage());
+    CompletableFuture<float[]> fits = ask(40, 2);
+    assertEquals(1, ranker.stats().refused());
+    mayLeave.release(10);
+    assertAnswer(10, 1, running);
+    assertAnswer(20, 3, waiting);
+    assertAnswer(40, 2, fits);
+  }
+
+  @Test
+  void request_largerThanTheQueue_isTakenWhereNothingWaits() throws Exception {
+    open(options -> options.queueCapacity(2));
+    assertAnswer(10, 9, ask(10, 9));
+  }
+
+  @Test
+  void futures_thatAreCancelledOrTimedOut_giveTheirPlaceToOthers() throws Exception {
+    open(options -> options.queueCapacity(MAX_BATCH));
+    hold();
+    CompletableFuture<float[]> running = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> cancelled = ask(20, 3);
+    assertTrue(cancelled.cancel(true));
+    assertEquals(0, ranker.stats().queued());
+    CompletableFuture<float[]> ended = ask(30, 4);
+    assertTrue(ended.complete(new float[0]));
+    assertEquals(0, ranker.stats().queued());
+    CompletableFuture<float[]> timedOut = ask(40, 4).orTimeout(1, TimeUnit.NANOSECONDS);
+    failure(java.util.concurrent.TimeoutException.class, timedOut);
+    CompletableFuture<float[]> last = ask(50, 4);
+    mayLeave.release(10);
+    assertAnswer(10, 1, running);
+    assertAnswer(50, 4, last);
+    assertEquals(List.of(1, 4), runs);
+  }
+
+  @Test
+  void deadline_thatCannotBeMet_isRefusedAtOnce() {
+    open(options -> options.deadline(Duration.ofNanos(1)));
+    int before = backend.runs.get();
+    assertRefused(DEADLINE, ask(1, 1));
+    assertThrows(
+        RequestRefusedException.class, () -> ranker.infer(new float[] {1}, new long[] {1}));
+    assertEquals(before, backend.runs.get());
+    assertEquals(2, ranker.stats().refused());
+  }
+
+  @Test
+  void deadline_thatPassesInTheQueue_dropsTheRequestBeforeItsRun() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<float[]> running = ask(10, 1);
+    awaitRuns(1);
+    Ranker hurried = ranker.within(Duration.ofMillis(40));
+    CompletableFuture<float[]> late = ask(hurried, 20, 1);
+    RequestRefusedException refusal =
+        assertThrows(
+            RequestRefusedException.class, () -> hurried.infer(new float[] {1}, new long[] {1}));
+    assertEquals(DEADLINE, refusal.reason(), "a caller that waits is told without a worker's help");
+    CompletableFuture<float[]> patient = ask(30, 1);
+    mayLeave.release(2);
+    assertAnswer(10, 1, running);
+    assertAnswer(30, 1, patient);
+    assertRefused(DEADLINE, late);
+    assertEquals(List.of(1, 1), runs);
+    assertEquals(2, ranker.stats().expired());
+  }
+
+  @Test
+  void interrupt_ofACallThatWaits_isKeptAndTheAnswerGiven() throws Exception {
+    open(options -> {});
+    hold();
+    AtomicBoolean interrupted = new AtomicBoolean();
+    CountDownLatch done = new CountDownLatch(1);
+    Thread caller =
+        new Thread(
+            () -> {
+              float[] scores = ranker.within(Duration.ofDays(1)).infer(new float[1], new long[1]);
+              interrupted.set(scores.length == 1 && Thread.currentThread().isInterrupted());
+              done.countDown();
+            });
+    caller.start();
+    awaitRuns(1);
+    caller.interrupt();
+    mayLeave.release();
+    assertTrue(done.await(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    assertTrue(interrupted.get());
+  }
+
+  // ------------------------------------------------------------------------------------- the end
+
+  @Test
+  void close_answersWhatWaitsAndRefusesTheRest() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<float[]> running = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> waiting = ask(20, 6);
+    CompletableFuture<float[]> cancelled = ask(30, 1);
+    Future<?> closing = threads.submit(ranker::close);
+    while (!isClosed()) {
+      Thread.onSpinWait();
+    }
+    assertEquals(CLOSED, assertRefused(CLOSED, ask(40, 1)).reason());
+    cancelled.cancel(false);
+    assertFalse(closing.isDone());
+    mayLeave.release(10);
+    closing.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    assertAnswer(10, 1, running);
+    assertAnswer(20, 6, waiting);
+    assertEquals(0, backend.openEngines.get());
+    ranker.close();
+    assertThrows(IllegalStateException.class, () -> ranker.swap(model));
+  }
+
+  private boolean isClosed() {
+    CompletableFuture<float[]> probe = ask(0, 1);
+    probe.cancel(false);
+    return probe.isCompletedExceptionally() && !probe.isCancelled();
+  }
+
+  @Test
+  void waitingCalls_onAWorkersThread_areRefusedAndClosingWorks() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<List<Throwable>> thrown =
+        ask(10, 1)
+            .thenApply(
+                scores -> {
+                  List<Throwable> all = new ArrayList<>();
+                  all.add(
+                      assertThrows(
+                          IllegalStateException.class,
+                          () -> ranker.infer(new float[1], new long[1])));
+                  all.add(assertThrows(IllegalStateException.class, () -> ranker.swap(model)));
+                  ranker.close();
+                  return all;
+                });
+    mayLeave.release();
+    assertEquals(2, thrown.get(PATIENCE_SECONDS, TimeUnit.SECONDS).size());
+    assertRefused(CLOSED, ask(20, 1));
+  }
+
+  // ------------------------------------------------------------------------------------- devices
+
+  @Test
+  void requests_goToTheDeviceWithTheFewestRows() throws Exception {
+    open(options -> options.devices(Device.gpu(0), Device.gpu(1), Device.gpu(2)));
+    hold();
+    List<CompletableFuture<float[]>> answers = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      answers.add(ask(i, MAX_BATCH));
+      awaitRuns(1);
+    }
+    for (int i = 3; i < 12; i++) {
+      answers.add(ask(i, MAX_BATCH));
+    }
+    for (Ranker.ReplicaStats replica : ranker.stats().replicas()) {
+      assertEquals(3 * MAX_BATCH, replica.queued());
+    }
+    mayLeave.release(100);
+    for (int i = 0; i < 12; i++) {
+      assertAnswer(i, MAX_BATCH, answers.get(i));
+    }
+    for (Ranker.ReplicaStats replica : ranker.stats().replicas()) {
+      assertEquals(4, replica.requests());
+    }
+  }
+
+  @Test
+  void device_thatIsLost_leavesItsQueueToTheOthers() throws Exception {
+    open(options -> options.devices(Device.gpu(0), Device.gpu(1)));
+    hold();
+    DeviceLostException lost = new DeviceLostException("scripted", 700, "cudaErrorIllegalAddress");
+    backend.duringRunOn.put(
+        Device.gpu(0),
+        rows -> {
+          throw lost;
+        });
+    CompletableFuture<float[]> one = ask(10, MAX_BATCH);
+    awaitRuns(1);
+    CompletableFuture<float[]> other = ask(10, MAX_BATCH);
+    awaitRuns(1);
+    List<CompletableFuture<float[]>> waiting = new ArrayList<>();
+    for (int i = 0; i < 6; i++) {
+      waiting.add(ask(20 + i, i == 5 ? 7 : 2));
+    }
+    mayLeave.release(1000);
+    for (int i = 0; i < 6; i++) {
+      assertAnswer(20 + i, i == 5 ? 7 : 2, waiting.get(i));
+    }
+    CompletableFuture<float[]> failed =
+        one.handle((scores, failure) -> failure != null).get() ? one : other;
+    assertSame(lost, failure(InferenceException.class, failed).getCause());
+    assertAnswer(10, MAX_BATCH, failed == one ? other : one);
+    for (int i = 0; i < 20; i++) {
+      assertAnswer(i, 3, ask(i, 3));
+    }
+    assertEquals("gpu:0 failed, 1 left: scripted", heard.poll(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    assertEquals(
+        List.of(false, true),
+        ranker.stats().replicas().stream().map(Ranker.ReplicaStats::serving).toList());
+  }
+
+  @Test
+  void devices_thatAreAllLost_refuseWithTheReason() throws Exception {
+    open(options -> options.devices(Device.gpu(0), Device.gpu(1)));
+    backend.duringRun =
+        rows -> {
+          throw new DeviceLostException("scripted", 700, "cudaErrorIllegalAddress");
+        };
+    failure(InferenceException.class, ask(1, 1));
+    failure(InferenceException.class, ask(1, 1));
+    RequestRefusedException refusal = assertRefused(NO_DEVICE, ask(1, 1));
+    assertTrue(refusal.getMessage().contains("scripted"), refusal.getMessage());
+    assertInstanceOf(DeviceLostException.class, refusal.getCause());
+    assertThrows(ModelException.class, () -> ranker.swap(model));
+    assertRefused(NO_DEVICE, ask(1, 1));
+  }
+
+  @Test
+  void device_thatFailsNowAndThen_staysAndThreeTimesInARowGoes() throws Exception {
+    open(options -> {});
+    CudaException failure = new CudaException("scripted", 1, "cudaErrorUnknown");
+    AtomicInteger failures = new AtomicInteger();
+    backend.duringRun =
+        rows -> {
+          if (failures.getAndDecrement() > 0) {
+            throw failure;
+          }
+        };
+    for (int i = 0; i < 5; i++) {
+      failures.set(2);
+      assertSame(failure, failure(InferenceException.class, ask(1, 1)).getCause());
+      assertSame(failure, failure(InferenceException.class, ask(1, 1)).getCause());
+      assertAnswer(1, 1, ask(1, 1));
+    }
+    failures.set(3);
+    for (int i = 0; i < 3; i++) {
+      failure(InferenceException.class, ask(1, 1));
+    }
+    assertRefused(NO_DEVICE, ask(1, 1));
+    failures.set(0);
+    ranker.swap(model);
+    assertAnswer(1, 1, ask(1, 1));
+  }
+
+  // ---------------------------------------------------------------------------------------- swap
+
+  private Path second() throws IOException {
+    return Files.write(folder.resolve("two.onnx"), new byte[] {2});
+  }
+
+  @Test
+  void swap_underLoad_answersEveryRequestFromOneModel() throws Exception {
+    open(options -> options.devices(Device.gpu(0), Device.gpu(1)).workers(2));
+    Path two = second();
+    AtomicBoolean stop = new AtomicBoolean();
+    AtomicInteger answered = new AtomicInteger();
+    List<Future<Void>> callers = new ArrayList<>();
+    for (int thread = 0; thread < 4; thread++) {
+      int rows = thread == 0 ? 3 * MAX_BATCH + 1 : 1 + thread;
+      callers.add(
+          threads.submit(
+              () -> {
+                while (!stop.get()) {
+                  float[] scores = ranker.infer(new float[rows], ids(0, rows));
+                  float base = scores[0];
+                  assertTrue(base == 0 || base == 1000, "" + base);
+                  for (int row = 0; row < rows; row++) {
+                    assertEquals(base + row, scores[row]);
+                  }
+                  answered.incrementAndGet();
+                }
+                return null;
+              }));
+    }
+    for (int i = 0; i < 100; i++) {
+      int before = answered.get();
+      ranker.swap(i % 2 == 0 ? two : model);
+      assertEquals(2, backend.openEngines.get());
+      assertArrayEquals(
+          new float[] {i % 2 == 0 ? 1000 : 0}, ranker.infer(new float[1], new long[1]));
+      while (answered.get() == before) {
+        Thread.onSpinWait();
+      }
+    }
+    stop.set(true);
+    for (Future<Void> caller : callers) {
+      caller.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+    assertEquals(100, heard.size());
+    assertEquals("one.onnx to two.onnx", heard.peek());
+    assertEquals(0, ranker.stats().failed() + ranker.stats().refused());
+  }
+
+  @Test
+  void requests_thatWaitDuringASwap_areAnsweredByTheModelThatTookThem() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<float[]> running = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> waiting = ask(20, 9);
+    backend.duringRun = rows -> {}; // for the new model; the run under way is still held
+    Future<?> swap = threads.submit(() -> swapTo(second()));
+    while (ranker.stats().queued() != 0) { // that of the new model
+      Thread.onSpinWait();
+    }
+    assertAnswer(1030, 1, ask(30, 1));
+    assertFalse(swap.isDone());
+    mayLeave.release(10);
+    swap.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    assertAnswer(10, 1, running);
+    assertAnswer(20, 9, waiting);
+  }
+
+  private Void swapTo(Path path) {
+    ranker.swap(path);
+    return null;
+  }
+
+  static Stream<Consumer<RankerTest>> refusedModels() {
+    return Stream.of(
+        test -> test.backend.openFailure = new ModelException("scripted: damaged"),
+        test -> test.backend.sessionFailure = new IllegalStateException("scripted: no memory"),
+        test -> test.backend.bias = path -> Double.NaN,
+        test -> test.backend.outputs = test.backend.inputs,
+        test -> test.backend.minBatch = 2,
+        test -> test.checked = true,
+        test ->
+            test.backend.duringRun =
+                rows -> {
+                  throw new InferenceException("scripted: cannot run");
+                });
+  }
+
+  private volatile boolean checked;
+
+  @ParameterizedTest
+  @MethodSource("refusedModels")
+  void swap_toAModelThatIsRefused_leavesTheOldOneServing(Consumer<RankerTest> fault)
+      throws Exception {
+    open(
+        options ->
+            options.check(
+                engine -> {
+                  assertEquals(1, engine.inputs().get(0).shape().elementsPerRow());
+                  if (checked) {
+                    throw new IllegalStateException("scripted: scores differ");
+                  }
+                }));
+    Path two = second();
+    fault.accept(this);
+    RuntimeException refusal = assertThrows(RuntimeException.class, () -> ranker.swap(two));
+    assertTrue(
+        refusal.getMessage().contains("scripted") || refusal.getMessage().contains("two.onnx"),
+        refusal.getMessage());
+    backend.duringRun = rows -> {};
+    assertAnswer(10, 3, ask(10, 3));
+    assertEquals(1, backend.openEngines.get());
+    assertEquals(List.of("two.onnx refused"), List.copyOf(heard));
+  }
+
+  @Test
+  void swaps_atOnce_followEachOther() throws Exception {
+    open(options -> {});
+    Path two = second();
+    List<Future<Void>> swaps = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      swaps.add(threads.submit(() -> swapTo(two)));
+    }
+    for (Future<Void> swap : swaps) {
+      swap.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+    assertEquals(1, backend.openEngines.get());
+    assertAnswer(1010, 1, ask(10, 1));
+  }
+
+  @Test
+  void close_duringASwap_endsBoth() throws Exception {
+    CountDownLatch checking = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    open(
+        options ->
+            options.check(
+                engine -> {
+                  checking.countDown();
+                  awaitQuietly(goOn);
+                }));
+    Path two = second();
+    Future<Void> swap = threads.submit(() -> swapTo(two));
+    assertTrue(checking.await(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    ranker.close();
+    goOn.countDown();
+    ExecutionException thrown =
+        assertThrows(ExecutionException.class, () -> swap.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    assertInstanceOf(IllegalStateException.class, thrown.getCause());
+    assertEquals(0, backend.openEngines.get());
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      assertTrue(latch.await(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    } catch (InterruptedException e) {
+      throw new CompletionException(e);
+    }
+  }
+}
