@@ -1,0 +1,124 @@
+package dev.rankrt.examples;
+
+import dev.rankrt.examples.build.BuildCommand;
+import dev.rankrt.examples.cli.CommonOptions;
+import dev.rankrt.examples.doctor.DoctorCommand;
+import dev.rankrt.natives.RankRtException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.Spec;
+
+/**
+ * The command line tool: one program, a subcommand for each thing it does.
+ *
+ * <p>Results go to the standard output, everything else (progress, log lines, complaints) to the
+ * standard error. No command takes positional arguments, so that the file of {@code --json} is
+ * optional without being ambiguous.
+ *
+ * <p>Ends with 0; with 1 where the command ran and failed, or found that something is wrong; with 2
+ * for arguments that make no sense, before anything was done.
+ */
+@Command(
+    name = "rankrt",
+    mixinStandardHelpOptions = true,
+    versionProvider = RankRt.Version.class,
+    sortOptions = false,
+    description = "Measures RankRT on this machine, and advises.",
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:It worked.",
+      "1:It failed, or what was checked is wrong; the standard error says why.",
+      "2:The arguments make no sense; nothing was done."
+    },
+    subcommands = {BuildCommand.class, DoctorCommand.class})
+public final class RankRt implements Runnable {
+  @Spec private CommandSpec spec;
+
+  private RankRt() {}
+
+  /**
+   * Runs the program and ends the process.
+   *
+   * @param args see {@code --help}
+   */
+  public static void main(String[] args) {
+    PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
+    PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
+    System.exit(run(out, err, args));
+  }
+
+  /**
+   * Runs the program in this process.
+   *
+   * @param out where results go
+   * @param err where everything else goes
+   * @param args the command line
+   * @return the code to end the process with
+   */
+  public static int run(PrintWriter out, PrintWriter err, String... args) {
+    return commandLine().setOut(out).setErr(err).execute(args);
+  }
+
+  private static CommandLine commandLine() {
+    CommandLine program = new CommandLine(new RankRt());
+    for (CommandLine command : program.getSubcommands().values()) {
+      // Each command's help tells the same codes, from one place.
+      command
+          .getCommandSpec()
+          .usageMessage()
+          .exitCodeListHeading(program.getCommandSpec().usageMessage().exitCodeListHeading())
+          .exitCodeList(program.getCommandSpec().usageMessage().exitCodeList());
+    }
+    return program
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExecutionStrategy(
+            parsed -> {
+              CommonOptions.in(parsed).configureLogging();
+              return new CommandLine.RunLast().execute(parsed);
+            })
+        .setParameterExceptionHandler(
+            (problem, ignored) -> {
+              PrintWriter err = problem.getCommandLine().getErr();
+              err.println(problem.getMessage());
+              err.println(
+                  "try: " + problem.getCommandLine().getCommandSpec().qualifiedName() + " --help");
+              return CommandLine.ExitCode.USAGE;
+            })
+        .setExecutionExceptionHandler(RankRt::failed);
+  }
+
+  /** What the user can act on is one message; anything else is a defect, with its stack trace. */
+  private static int failed(Exception problem, CommandLine command, ParseResult parsed) {
+    boolean expected = problem instanceof IOException || problem instanceof RankRtException;
+    if (expected && !CommonOptions.in(parsed).verbose()) {
+      boolean bare = problem instanceof IOException; // such as NoSuchFileException: only the name
+      command.getErr().println(bare ? problem.toString() : problem.getMessage());
+    } else {
+      problem.printStackTrace(command.getErr());
+    }
+    return CommandLine.ExitCode.SOFTWARE;
+  }
+
+  /** Without a command there is nothing to do. */
+  @Override
+  public void run() {
+    throw new CommandLine.ParameterException(
+        spec.commandLine(),
+        "which command? One of " + String.join(", ", spec.subcommands().keySet()));
+  }
+
+  /** The version in the jar's manifest; classes in a folder have none. */
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = RankRt.class.getPackage().getImplementationVersion();
+      return new String[] {"rankrt " + (version == null ? "(development)" : version)};
+    }
+  }
+}

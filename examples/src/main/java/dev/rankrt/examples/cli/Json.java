@@ -1,0 +1,102 @@
+package dev.rankrt.examples.cli;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.TypeAdapter;
+import com.google.gson.TypeAdapterFactory;
+import com.google.gson.reflect.TypeToken;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.JsonWriter;
+import java.io.IOException;
+import java.lang.reflect.ParameterizedType;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * Results as JSON: a record is an object with its components' names in their order, an {@link
+ * Optional} its value or {@code null}, an {@link Instant} and a {@link Path} their text.
+ */
+public final class Json {
+  private static final Gson GSON =
+      new GsonBuilder()
+          .setPrettyPrinting()
+          .disableHtmlEscaping()
+          .serializeNulls()
+          .registerTypeAdapterFactory(new OptionalFactory())
+          .registerTypeAdapter(Instant.class, new Text<>(Instant::parse))
+          .registerTypeHierarchyAdapter(Path.class, new Text<>(Path::of))
+          .create();
+
+  private Json() {}
+
+  /** Returns the JSON of a result, ending with a line feed. */
+  public static String write(Object result) {
+    return GSON.toJson(result) + "\n";
+  }
+
+  /**
+   * Returns what was written.
+   *
+   * @throws com.google.gson.JsonParseException if the text is not the JSON of such an object
+   */
+  public static <T> T read(String json, Class<T> type) {
+    return GSON.fromJson(json, type);
+  }
+
+  /** What its {@code toString} writes and a function reads. */
+  private static final class Text<T> extends TypeAdapter<T> {
+    private final Function<String, T> parse;
+
+    Text(Function<String, T> parse) {
+      this.parse = parse;
+    }
+
+    @Override
+    public void write(JsonWriter out, T value) throws IOException {
+      out.value(value == null ? null : value.toString());
+    }
+
+    @Override
+    public T read(JsonReader in) throws IOException {
+      if (in.peek() == JsonToken.NULL) {
+        in.nextNull();
+        return null;
+      }
+      return parse.apply(in.nextString());
+    }
+  }
+
+  /** Gson itself would look into {@link Optional}, which the JDK does not allow. */
+  private static final class OptionalFactory implements TypeAdapterFactory {
+    @Override
+    @SuppressWarnings("unchecked") // T is Optional, checked by its raw type
+    public <T> TypeAdapter<T> create(Gson gson, TypeToken<T> type) {
+      if (type.getRawType() != Optional.class) {
+        return null;
+      }
+      var inner = ((ParameterizedType) type.getType()).getActualTypeArguments()[0];
+      return (TypeAdapter<T>) adapter(gson.getAdapter(TypeToken.get(inner)));
+    }
+
+    private static <V> TypeAdapter<Optional<V>> adapter(TypeAdapter<V> inner) {
+      return new TypeAdapter<>() {
+        @Override
+        public void write(JsonWriter out, Optional<V> value) throws IOException {
+          inner.write(out, value.orElse(null));
+        }
+
+        @Override
+        public Optional<V> read(JsonReader in) throws IOException {
+          if (in.peek() == JsonToken.NULL) {
+            in.nextNull();
+            return Optional.empty();
+          }
+          return Optional.of(inner.read(in));
+        }
+      };
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** What the commands of the tool share: options, JSON, progress. */
+package dev.rankrt.examples.cli;

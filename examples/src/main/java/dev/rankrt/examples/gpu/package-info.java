@@ -1,0 +1,2 @@
+/** What the NVIDIA driver says about its GPUs. */
+package dev.rankrt.examples.gpu;

@@ -1,0 +1,129 @@
+package dev.rankrt.examples;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RankRtTest {
+  private static final String RETAIL = "examples/models/retail/ranker.onnx";
+
+  @TempDir Path folder;
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  private int run(String... args) {
+    return RankRt.run(new PrintWriter(out, true), new PrintWriter(err, true), args);
+  }
+
+  @Test
+  void itsHelp_listsTheCommandsAndTheExitCodes() {
+    assertEquals(0, run("--help"));
+    for (String word : List.of("build", "doctor", "Exit codes:", "0   ", "1   ", "2   ")) {
+      assertTrue(out.toString().contains(word), word);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"build", "doctor"})
+  void theHelpOfACommand_tellsItsOptionsAndTheExitCodes(String command) {
+    assertEquals(0, run(command, "--help"));
+    for (String word : List.of("rankrt " + command, "--json[=FILE]", "--verbose", "Exit codes:")) {
+      assertTrue(out.toString().contains(word), word);
+    }
+  }
+
+  @Test
+  void withoutACommand_itNamesThem() {
+    assertEquals(2, run());
+    String first = err.toString().lines().findFirst().orElseThrow();
+    assertTrue(first.matches("which command\\? One of .*\\bbuild, doctor\\b.*"), first);
+  }
+
+  @Test
+  void anOptionThatDoesNotExist_isToldInOneLineAndAHint() {
+    assertEquals(2, run("doctor", "--jsn"));
+    assertEquals("Unknown option: '--jsn'\ntry: rankrt doctor --help\n", err.toString());
+  }
+
+  @Test
+  void doctor_endsWithOne_ifAndOnlyIfSomethingFails() {
+    int code = run("doctor", "--json");
+    JsonObject diagnosis = JsonParser.parseString(out.toString()).getAsJsonObject();
+    boolean failed = diagnosis.get("worst").getAsString().equals("FAIL");
+    assertEquals(failed ? 1 : 0, code);
+    assertEquals(1, diagnosis.get("format").getAsInt());
+  }
+
+  @Test
+  void jsonIntoAFile_comesBesideTheText() throws IOException {
+    Path file = folder.resolve("doctor.json");
+    run("doctor", "--json", file.toString());
+    JsonArray findings =
+        JsonParser.parseString(Files.readString(file)).getAsJsonObject().getAsJsonArray("findings");
+    assertFalse(findings.isEmpty());
+    assertTrue(
+        out.toString().contains(findings.get(0).getAsJsonObject().get("title").getAsString()));
+  }
+
+  @Test
+  void aFileThatCannotBeWritten_isAFailure() {
+    assertEquals(1, run("doctor", "--json", folder.resolve("no/such/file").toString()));
+    assertTrue(err.toString().contains("no/such/file"), err::toString);
+  }
+
+  @Test
+  void build_saysExactlyWhyItCannot() {
+    assertEquals(1, run("build", "--onnx", RETAIL, "--fp16", "--gpu", "99"));
+    assertTrue(err.toString().startsWith(RETAIL + " cannot run on gpu:99. "), err::toString);
+    assertEquals(1, err.toString().lines().count());
+  }
+
+  @Test
+  void build_leavesNothingBehindWhereItFails() throws IOException {
+    Path plan = folder.resolve("ranker.plan");
+    assertEquals(
+        1, run("build", "--onnx", RETAIL, "--gpu", "99", "--save-engine", plan.toString()));
+    try (var files = Files.list(folder)) {
+      assertEquals(0, files.count());
+    }
+  }
+
+  @Test
+  void build_refusesOptionsThatMakeNoSense() {
+    for (List<String> options :
+        List.of(
+            List.of("--max-batch", "0"),
+            List.of("--level", "6"),
+            List.of("--workspace", "-1"),
+            List.of("--id-range", "ids=5"),
+            List.of("--precision", "FP8"),
+            List.of("--fp16", "--bf16"),
+            List.of("--optimize-for", "many"),
+            List.of("--save-engine", "/nosuch/ranker.plan"),
+            List.of("--save-engine", "a.plan", "--plan-cache", "b"))) {
+      String[] args = new String[3 + options.size()];
+      args[0] = "build";
+      args[1] = "--onnx";
+      args[2] = RETAIL;
+      for (int i = 0; i < options.size(); i++) {
+        args[3 + i] = options.get(i);
+      }
+      assertEquals(2, run(args), options::toString);
+    }
+  }
+}
