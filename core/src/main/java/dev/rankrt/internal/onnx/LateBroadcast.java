@@ -1,12 +1,17 @@
 package dev.rankrt.internal.onnx;
 
+import static dev.rankrt.internal.onnx.Value.ROWS;
+
 import dev.rankrt.internal.onnx.OnnxGraph.Dimension;
+import dev.rankrt.internal.onnx.Value.Kind;
+import dev.rankrt.internal.onnx.Value.Run;
+import dev.rankrt.internal.onnx.Value.Split;
+import dev.rankrt.internal.onnx.Value.Whole;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -47,12 +52,6 @@ final class LateBroadcast {
   /** Follows the name of what is the user's, where the candidates' part has the name. */
   static final String USER = ".user";
 
-  /** The first dimension of a tensor with rows. */
-  private static final long ROWS = -1;
-
-  /** The number of rows among numbers that a model computes, where -1 may be one of them. */
-  private static final long ROW_COUNT = Long.MIN_VALUE;
-
   private static final Set<String> ONE_BY_ONE =
       operators(
           """
@@ -86,121 +85,41 @@ final class LateBroadcast {
           "ReduceL2", "",
           "ReduceLogSumExp", "");
 
-  private final ProtoFile file;
   private final OnnxGraph graph;
 
   /** How many rows there are where the model fixes it, else 0. */
   private final int fixedRows;
 
-  /** An input with rows, to ask for their number. */
-  private final String candidates;
-
-  private final List<OnnxNode> nodes = new ArrayList<>();
+  private final NewNodes added;
+  private final Numbers numbers;
   private final Map<String, Value> values = new HashMap<>();
-  private final Set<String> names = new HashSet<>();
-  private final Set<String> made = new HashSet<>();
+
+  /** What branches and loops may read. */
   private final Set<String> captured = new HashSet<>();
 
   /** Tensors as the model had them, by the model's name. */
   private final Map<String, String> wholes = new HashMap<>();
 
-  /** Whole numbers that the graph computes from constants and the number of rows. */
-  private final Map<String, long[]> numbers = new HashMap<>();
-
-  private final Map<List<Long>, String> constants = new HashMap<>();
-  private final Map<Integer, String> rowShapes = new HashMap<>();
-
-  private enum Kind {
-    FIXED,
-    SHARED,
-    ROWS,
-    OTHER
-  }
-
-  /** What stands for a tensor of the model. */
-  private sealed interface Value permits Whole, Split {
-    /** Returns the model's dimensions, null where they are not known. */
-    long[] shape();
-  }
-
-  /** One tensor. */
-  private static final class Whole implements Value {
-    final String name;
-    final Kind kind;
-    private final long[] shape;
-
-    Whole(String name, Kind kind, long[] shape) {
-      this.name = name;
-      this.kind = kind;
-      this.shape = shape;
-    }
-
-    @Override
-    public long[] shape() {
-      return shape;
-    }
-  }
-
-  /** Two tensors, of one row and of many, with the columns of one axis shared out among them. */
-  private static final class Split implements Value {
-    final int axis;
-    final long[] shape;
-    final List<Run> runs;
-    private String shared;
-    private String rows;
-
-    Split(int axis, long[] shape, List<Run> runs) {
-      this.axis = axis;
-      this.shape = shape;
-      this.runs = runs;
-    }
-
-    @Override
-    public long[] shape() {
-      return shape;
-    }
-
-    /** Tells of each column whether it is the user's. */
-    boolean[] columns() {
-      boolean[] columns = new boolean[(int) shape[axis]];
-      int at = 0;
-      for (Run run : runs) {
-        Arrays.fill(columns, at, at + run.width(), run.shared());
-        at += run.width();
-      }
-      return columns;
-    }
-  }
-
-  /** Columns that lie side by side, in the model and in a tensor. */
-  private record Run(boolean shared, String source, int from, int to, int sourceWidth) {
-    int width() {
-      return to - from;
-    }
-  }
-
   LateBroadcast(ProtoFile file, OnnxGraph graph, int fixedRows, String candidates) {
-    this.file = file;
     this.graph = graph;
     this.fixedRows = fixedRows;
-    this.candidates = candidates;
+    this.numbers = new Numbers(file, graph.initializers);
+    graph.initializers.forEach(
+        (name, tensor) -> values.put(name, new Whole(name, Kind.FIXED, tensor.shape())));
+    graph.sparseInitializers.forEach(name -> values.put(name, new Whole(name, Kind.FIXED, null)));
+    Set<String> there = new HashSet<>(values.keySet());
+    graph.inputs.forEach(input -> there.add(input.name()));
+    Set<String> names = new HashSet<>(there);
     for (OnnxNode node : graph.nodes) {
       names.addAll(node.outputs());
       captured.addAll(node.captured());
     }
-    graph.inputs.forEach(input -> names.add(input.name()));
-    names.addAll(graph.initializers.keySet());
-    names.addAll(graph.sparseInitializers);
-    made.addAll(names);
-    graph.nodes.forEach(node -> made.removeAll(node.outputs()));
-    graph.initializers.forEach(
-        (name, tensor) -> values.put(name, new Whole(name, Kind.FIXED, tensor.shape())));
-    graph.sparseInitializers.forEach(name -> values.put(name, new Whole(name, Kind.FIXED, null)));
+    this.added = new NewNodes(fixedRows, candidates, names, there);
   }
 
   /** Tells whether the model has a tensor of a name. */
   boolean hasTensor(String name) {
-    return names.contains(name);
+    return added.hasName(name);
   }
 
   /**
@@ -227,9 +146,8 @@ final class LateBroadcast {
 
   /** Takes an input of two dimensions that has lost the user's columns to another one. */
   void splitInput(String name, String user, boolean[] columns) {
-    names.add(user);
-    made.add(user);
-    values.put(name, split(1, new long[] {ROWS, columns.length}, columns, user, name));
+    added.addInput(user);
+    values.put(name, Split.of(1, new long[] {ROWS, columns.length}, columns, user, name));
   }
 
   /** Returns the nodes of the new graph. */
@@ -243,14 +161,14 @@ final class LateBroadcast {
       }
       keep(output);
     }
-    return nodes;
+    return added.all();
   }
 
   /** Sees to it that a tensor of the model has its own name. */
   private void keep(String name) {
     String whole = whole(name);
     if (!whole.equals(name)) {
-      add("Identity", name, List.of(whole), name, Map.of());
+      added.add("Identity", name, List.of(whole), name, Map.of());
     }
   }
 
@@ -283,10 +201,8 @@ final class LateBroadcast {
       }
     }
     if (node.domain().isEmpty() && node.outputs().size() == 1) {
-      long[] computed = computed(node);
-      if (computed != null) {
-        numbers.put(node.outputs().get(0), computed);
-      }
+      Value first = inputs.isEmpty() ? null : inputs.get(0);
+      numbers.follow(node, first != null && first.hasRows() ? first.shape() : null);
     }
   }
 
@@ -295,7 +211,7 @@ final class LateBroadcast {
     List<Value> wholes = new ArrayList<>(inputs);
     for (int i = 0; i < inputs.size(); i++) {
       Value input = inputs.get(i);
-      if (input instanceof Split || (input != null && kind(input) == Kind.SHARED)) {
+      if (input instanceof Split || (input != null && input.kind() == Kind.SHARED)) {
         wholes.set(i, new Whole(whole(node.inputs().get(i)), Kind.ROWS, input.shape()));
       }
     }
@@ -306,8 +222,8 @@ final class LateBroadcast {
   private List<Value> unchanged(OnnxNode node, List<Value> inputs) {
     boolean fixed =
         node.captured().isEmpty()
-            && inputs.stream().allMatch(input -> input == null || kind(input) == Kind.FIXED);
-    add(node.with(node.name(), namesOf(inputs), node.outputs()));
+            && inputs.stream().allMatch(input -> input == null || input.kind() == Kind.FIXED);
+    added.add(node.with(node.name(), namesOf(inputs), node.outputs()));
     long[] shape = fixed ? constantShape(node) : null;
     return node.outputs().stream()
         .<Value>map(output -> new Whole(output, fixed ? Kind.FIXED : Kind.OTHER, shape))
@@ -335,7 +251,7 @@ final class LateBroadcast {
     for (int i = 0; i < inputs.size(); i++) {
       // A shape may well be computed from the number of rows.
       boolean target = i == 1 && node.operator().equals("Reshape");
-      if (inputs.get(i) != null && kind(inputs.get(i)) == Kind.OTHER && !target) {
+      if (inputs.get(i) != null && inputs.get(i).kind() == Kind.OTHER && !target) {
         return null;
       }
     }
@@ -354,7 +270,7 @@ final class LateBroadcast {
     String operator = node.operator();
     if (ONE_BY_ONE.contains(operator)) {
       Value input = inputs.get(0);
-      return othersFixed(inputs, 0) ? each(node, inputs, 0, input.shape(), axisOf(input)) : null;
+      return othersFixed(inputs, 0) ? each(node, inputs, 0, input.shape(), input.axis()) : null;
     }
     if (BROADCASTING.contains(operator)) {
       return broadcasting(node, inputs);
@@ -390,16 +306,16 @@ final class LateBroadcast {
       if (input == null || input.shape() == null) {
         return null;
       }
-      if (hasRows(input)) {
+      if (input.hasRows()) {
         if (rank != 0 && rank != input.shape().length) {
           return null; // the rows of one would meet another axis of the other
         }
         rank = input.shape().length;
       }
-      rows |= kind(input) == Kind.ROWS;
+      rows |= input.kind() == Kind.ROWS;
       if (input instanceof Split one) {
         if (split != null
-            && (split.axis != one.axis || !Arrays.equals(split.columns(), one.columns()))) {
+            && (split.axis() != one.axis() || !Arrays.equals(split.columns(), one.columns()))) {
           return null;
         }
         split = one;
@@ -415,7 +331,7 @@ final class LateBroadcast {
     if (split == null) {
       Kind kind = rows ? Kind.ROWS : rank > 0 ? Kind.SHARED : Kind.FIXED;
       String output = nameOf(node, kind);
-      add(node.with(node.name(), namesOf(inputs), List.of(output)));
+      added.add(node.with(node.name(), namesOf(inputs), List.of(output)));
       return new Whole(output, kind, shape);
     }
     List<String> user = new ArrayList<>();
@@ -423,17 +339,18 @@ final class LateBroadcast {
     boolean[] columns = split.columns();
     for (Value input : inputs) {
       if (input instanceof Split one) {
-        user.add(half(one, true));
-        candidate.add(half(one, false));
+        user.add(added.half(one, true));
+        candidate.add(added.half(one, false));
         continue;
       }
       String name = ((Whole) input).name;
-      int axis = split.axis - (rank - input.shape().length);
+      int axis = split.axis() - (rank - input.shape().length);
       boolean wide = axis >= 0 && input.shape()[axis] != 1;
-      user.add(wide ? pick(name, axis, places(columns, true), columns.length) : name);
-      candidate.add(wide ? pick(name, axis, places(columns, false), columns.length) : name);
+      user.add(wide ? added.pick(name, axis, Split.places(columns, true), columns.length) : name);
+      candidate.add(
+          wide ? added.pick(name, axis, Split.places(columns, false), columns.length) : name);
     }
-    return halves(node, split.axis, shape, columns, user, candidate);
+    return halves(node, split.axis(), shape, columns, user, candidate);
   }
 
   /** Returns the shape of constants that are broadcast; null where that is not known. */
@@ -455,7 +372,7 @@ final class LateBroadcast {
     shape[0] = ROWS;
     for (Value input : inputs) {
       long[] own = input.shape();
-      boolean fits = own.length < rank || (own.length == rank && (hasRows(input) || own[0] == 1));
+      boolean fits = own.length < rank || (own.length == rank && (input.hasRows() || own[0] == 1));
       if (!fits || !widen(shape, own, own.length == rank ? 1 : 0)) {
         return null;
       }
@@ -479,8 +396,8 @@ final class LateBroadcast {
 
   private Value reduction(OnnxNode node, List<Value> inputs) throws IOException {
     Value input = inputs.get(0);
-    long[] axes = axesOf(node);
-    if (!hasRows(input) || axes == null || axes.length == 0) {
+    long[] axes = numbers.axes(node);
+    if (!input.hasRows() || axes == null || axes.length == 0) {
       return null;
     }
     long[] shape = input.shape();
@@ -500,9 +417,9 @@ final class LateBroadcast {
     if (!(input instanceof Split split)) {
       return each(node, inputs, 0, left, 0);
     }
-    if (!reduced.contains(split.axis)) {
+    if (!reduced.contains(split.axis())) {
       int axis =
-          (int) IntStream.range(0, split.axis).filter(i -> keep || !reduced.contains(i)).count();
+          (int) IntStream.range(0, split.axis()).filter(i -> keep || !reduced.contains(i)).count();
       return each(node, inputs, 0, left, axis);
     }
     String join = REDUCTIONS.get(node.operator());
@@ -511,56 +428,56 @@ final class LateBroadcast {
     }
     List<String> user = new ArrayList<>(namesOf(inputs));
     List<String> candidate = new ArrayList<>(user);
-    user.set(0, half(split, true));
-    candidate.set(0, half(split, false));
+    user.set(0, added.half(split, true));
+    candidate.set(0, added.half(split, false));
     return joined(node, join, user, candidate, left);
   }
 
   private Value softmax(OnnxNode node, List<Value> inputs) {
     Value input = inputs.get(0);
-    if (!hasRows(input)) {
+    if (!input.hasRows()) {
       return null;
     }
     boolean oneAxis = graph.opset >= 13; // before, all axes from one on were one
     int axis = normal(node.number("axis", oneAxis ? -1 : 1), input.shape().length);
-    boolean apart = !(input instanceof Split split) || (oneAxis && axis != split.axis);
-    return axis >= 1 && apart ? each(node, inputs, 0, input.shape(), axisOf(input)) : null;
+    boolean apart = !(input instanceof Split split) || (oneAxis && axis != split.axis());
+    return axis >= 1 && apart ? each(node, inputs, 0, input.shape(), input.axis()) : null;
   }
 
   private Value layerNormalization(OnnxNode node, List<Value> inputs) {
     Value input = inputs.get(0);
-    if (!hasRows(input) || !othersFixed(inputs, 0)) {
+    if (!input.hasRows() || !othersFixed(inputs, 0)) {
       return null;
     }
     int axis = normal(node.number("axis", -1), input.shape().length);
-    return axis > axisOf(input) ? each(node, inputs, 0, input.shape(), axisOf(input)) : null;
+    return axis > input.axis() ? each(node, inputs, 0, input.shape(), input.axis()) : null;
   }
 
   private Value batchNormalization(OnnxNode node, List<Value> inputs) {
     Value input = inputs.get(0);
-    if (!hasRows(input)
+    if (!input.hasRows()
         || input.shape().length < 2
         || !othersFixed(inputs, 0)
         || node.number("training_mode", 0) != 0) {
       return null;
     }
-    if (!(input instanceof Split split) || split.axis != 1) {
-      return each(node, inputs, 0, input.shape(), axisOf(input));
+    if (!(input instanceof Split split) || split.axis() != 1) {
+      return each(node, inputs, 0, input.shape(), input.axis());
     }
     boolean[] columns = split.columns();
-    List<String> user = new ArrayList<>(List.of(half(split, true)));
-    List<String> candidate = new ArrayList<>(List.of(half(split, false)));
+    List<String> user = new ArrayList<>(List.of(added.half(split, true)));
+    List<String> candidate = new ArrayList<>(List.of(added.half(split, false)));
     for (Value parameter : inputs.subList(1, inputs.size())) {
       String name = ((Whole) parameter).name;
-      user.add(pick(name, 0, places(columns, true), columns.length));
-      candidate.add(pick(name, 0, places(columns, false), columns.length));
+      user.add(added.pick(name, 0, Split.places(columns, true), columns.length));
+      candidate.add(added.pick(name, 0, Split.places(columns, false), columns.length));
     }
-    return halves(node, 1, split.shape, columns, user, candidate);
+    return halves(node, 1, split.shape(), columns, user, candidate);
   }
 
   private Value concat(OnnxNode node, List<Value> inputs) {
     for (Value input : inputs) {
-      if (input == null || !hasRows(input)) {
+      if (input == null || !input.hasRows()) {
         return null;
       }
     }
@@ -571,15 +488,15 @@ final class LateBroadcast {
     }
     shape[axis] = inputs.stream().mapToLong(input -> input.shape()[axis]).sum();
     boolean elsewhere =
-        inputs.stream().anyMatch(input -> input instanceof Split split && split.axis != axis);
-    boolean rows = inputs.stream().allMatch(input -> kind(input) == Kind.ROWS);
+        inputs.stream().anyMatch(input -> input instanceof Split split && split.axis() != axis);
+    boolean rows = inputs.stream().allMatch(input -> input.kind() == Kind.ROWS);
     if (elsewhere || shape[axis] > Integer.MAX_VALUE) {
       return null;
     }
-    if (rows || inputs.stream().allMatch(input -> kind(input) == Kind.SHARED)) {
+    if (rows || inputs.stream().allMatch(input -> input.kind() == Kind.SHARED)) {
       Kind kind = rows ? Kind.ROWS : Kind.SHARED;
       String output = nameOf(node, kind);
-      add(node.with(node.name(), namesOf(inputs), List.of(output)));
+      added.add(node.with(node.name(), namesOf(inputs), List.of(output)));
       return new Whole(output, kind, shape);
     }
     List<Run> runs = new ArrayList<>();
@@ -589,7 +506,7 @@ final class LateBroadcast {
       } else {
         Whole whole = (Whole) input;
         int width = (int) whole.shape()[axis];
-        runs.add(new Run(whole.kind == Kind.SHARED, whole.name, 0, width, width));
+        runs.add(new Run(whole.kind() == Kind.SHARED, whole.name, 0, width, width));
       }
     }
     return new Split(axis, shape, runs);
@@ -602,13 +519,13 @@ final class LateBroadcast {
       return null;
     }
     int axis = normal(node.number("axis", 0), data.shape().length);
-    if (axis == 0 && kind(data) == Kind.FIXED) {
+    if (axis == 0 && data.kind() == Kind.FIXED) {
       long[] shape =
           LongStream.concat(Arrays.stream(ids.shape()), Arrays.stream(data.shape()).skip(1))
               .toArray();
-      return each(node, inputs, 1, shape, axisOf(ids));
+      return each(node, inputs, 1, shape, ids.axis());
     }
-    if (axis == 0 || !hasRows(data) || kind(ids) != Kind.FIXED) {
+    if (axis == 0 || !data.hasRows() || ids.kind() != Kind.FIXED) {
       return null;
     }
     long[] shape =
@@ -620,15 +537,15 @@ final class LateBroadcast {
     if (!(data instanceof Split split)) {
       return each(node, inputs, 0, shape, 0);
     }
-    if (axis != split.axis) {
-      int moved = axis < split.axis ? split.axis - 1 + ids.shape().length : split.axis;
+    if (axis != split.axis()) {
+      int moved = axis < split.axis() ? split.axis() - 1 + ids.shape().length : split.axis();
       return each(node, inputs, 0, shape, moved);
     }
-    long[] picked = numbersOf(node.inputs().get(1));
+    long[] picked = numbers.of(node.inputs().get(1));
     if (picked == null || ids.shape().length > 1) {
       return null;
     }
-    int width = (int) split.shape[axis];
+    int width = (int) split.shape()[axis];
     int[] places = Arrays.stream(picked).mapToInt(i -> (int) (i < 0 ? i + width : i)).toArray();
     if (places.length == 0 || Arrays.stream(places).anyMatch(i -> i < 0 || i >= width)) {
       return null;
@@ -638,13 +555,13 @@ final class LateBroadcast {
 
   private Value slice(OnnxNode node, List<Value> inputs) throws IOException {
     Value data = inputs.get(0);
-    if (!hasRows(data) || !othersFixed(inputs, 0)) {
+    if (!data.hasRows() || !othersFixed(inputs, 0)) {
       return null;
     }
-    long[] starts = argument(node, 1);
-    long[] ends = argument(node, 2);
-    long[] axes = argument(node, 3);
-    long[] steps = argument(node, 4);
+    long[] starts = numbers.argument(node, 1);
+    long[] ends = numbers.argument(node, 2);
+    long[] axes = numbers.argument(node, 3);
+    long[] steps = numbers.argument(node, 4);
     if (starts == null
         || ends == null
         || (axes == null && isGiven(inputs, 3))
@@ -659,38 +576,24 @@ final class LateBroadcast {
       if (axis < 1 || shape[axis] > Integer.MAX_VALUE) {
         return null;
       }
-      places = range((int) shape[axis], starts[i], ends[i], steps == null ? 1 : steps[i]);
+      places = Numbers.range((int) shape[axis], starts[i], ends[i], steps == null ? 1 : steps[i]);
       if (places.length == 0) {
         return null;
       }
       shape[axis] = places.length;
-      splits |= data instanceof Split split && split.axis == axis;
+      splits |= data instanceof Split split && split.axis() == axis;
     }
     if (!splits) {
-      return each(node, inputs, 0, shape, axisOf(data));
+      return each(node, inputs, 0, shape, data.axis());
     }
     return starts.length > 1
         ? null
         : select(node, (Split) data, places, shape, false, node.outputs().get(0));
   }
 
-  /** Returns the places that a slice takes. */
-  private static int[] range(int width, long start, long end, long step) {
-    if (step == 0) {
-      return new int[0];
-    }
-    boolean up = step > 0;
-    long first = Math.max(0, Math.min(up ? width : width - 1, start < 0 ? start + width : start));
-    long last = Math.max(up ? 0 : -1, Math.min(width, end < 0 ? end + width : end));
-    long by = Math.max(-width - 1, Math.min(width + 1, step));
-    return LongStream.iterate(first, at -> up ? at < last : at > last, at -> at + by)
-        .mapToInt(Math::toIntExact)
-        .toArray();
-  }
-
   private List<Value> split(OnnxNode node, List<Value> inputs) throws IOException {
     Value data = inputs.get(0);
-    if (!hasRows(data) || !othersFixed(inputs, 0)) {
+    if (!data.hasRows() || !othersFixed(inputs, 0)) {
       return null;
     }
     int axis = normal(node.number("axis", 0), data.shape().length);
@@ -698,7 +601,7 @@ final class LateBroadcast {
       return null;
     }
     boolean given = isGiven(inputs, 1);
-    long[] sizes = given ? argument(node, 1) : node.numbers("split");
+    long[] sizes = given ? numbers.argument(node, 1) : node.numbers("split");
     int count = node.outputs().size();
     long width = data.shape()[axis];
     if (sizes == null && !given) {
@@ -709,7 +612,7 @@ final class LateBroadcast {
       return null;
     }
     Split split = data instanceof Split one ? one : null;
-    if (split != null && (split.axis != axis || node.outputs().contains(""))) {
+    if (split != null && (split.axis() != axis || node.outputs().contains(""))) {
       return null;
     }
     List<String> outputs = new ArrayList<>();
@@ -720,9 +623,9 @@ final class LateBroadcast {
       shape[axis] = sizes[i];
       String output = node.outputs().get(i);
       if (split == null) {
-        String name = output.isEmpty() ? "" : nameOf(output, kind(data));
+        String name = output.isEmpty() ? "" : nameOf(output, data.kind());
         outputs.add(name);
-        parts.add(new Whole(name, kind(data), shape));
+        parts.add(new Whole(name, data.kind(), shape));
       } else {
         int[] places = IntStream.range(at, at + (int) sizes[i]).toArray();
         parts.add(select(node, split, places, shape, false, output));
@@ -730,7 +633,7 @@ final class LateBroadcast {
       at += (int) sizes[i];
     }
     if (split == null) {
-      add(node.with(node.name(), namesOf(inputs), outputs));
+      added.add(node.with(node.name(), namesOf(inputs), outputs));
     }
     return parts;
   }
@@ -753,38 +656,40 @@ final class LateBroadcast {
     int[] fromCandidates =
         Arrays.stream(places).filter(i -> !columns[i]).map(i -> placeInHalf[i]).toArray();
     if (fromUser.length > 0 && fromCandidates.length > 0) {
-      String user = pick(half(split, true), split.axis, fromUser, widths[1]);
-      String candidate = pick(half(split, false), split.axis, fromCandidates, widths[0]);
-      return split(split.axis, shape, picked, user, candidate);
+      String user = added.pick(added.half(split, true), split.axis(), fromUser, widths[1]);
+      String candidate =
+          added.pick(added.half(split, false), split.axis(), fromCandidates, widths[0]);
+      return Split.of(split.axis(), shape, picked, user, candidate);
     }
     boolean shared = fromUser.length > 0;
-    String source = half(split, shared);
+    String source = added.half(split, shared);
     int[] taken = shared ? fromUser : fromCandidates;
     Kind kind = shared ? Kind.SHARED : Kind.ROWS;
     if (!scalar) {
-      return new Whole(pick(source, split.axis, taken, widths[shared ? 1 : 0]), kind, shape);
+      return new Whole(
+          added.pick(source, split.axis(), taken, widths[shared ? 1 : 0]), kind, shape);
     }
     String name = nameOf(output, kind);
-    add(
+    added.add(
         "Gather",
         node.name(),
-        List.of(source, constant(true, taken[0])),
+        List.of(source, added.constant(true, taken[0])),
         name,
-        Map.of("axis", (long) split.axis));
+        Map.of("axis", (long) split.axis()));
     return new Whole(name, kind, shape);
   }
 
   private Value flatten(OnnxNode node, List<Value> inputs) {
     Value input = inputs.get(0);
     int axis = (int) node.number("axis", 1);
-    long values = hasRows(input) ? rowSize(input.shape()) : 0;
+    long values = input.hasRows() ? rowSize(input.shape()) : 0;
     return axis == 1 && values > 0 ? reshaped(node, inputs, new long[] {ROWS, values}) : null;
   }
 
   private Value reshape(OnnxNode node, List<Value> inputs) throws IOException {
     Value input = inputs.get(0);
-    long[] target = numbersOf(node.inputs().get(1));
-    if (!hasRows(input) || target == null || target.length == 0) {
+    long[] target = numbers.of(node.inputs().get(1));
+    if (!input.hasRows() || target == null || target.length == 0) {
       return null;
     }
     boolean copies = node.number("allowzero", 0) == 0;
@@ -798,7 +703,9 @@ final class LateBroadcast {
       }
     }
     boolean givesRows =
-        shape[0] == ROWS || shape[0] == ROW_COUNT || (fixedRows > 0 && shape[0] == fixedRows);
+        shape[0] == ROWS
+            || shape[0] == Numbers.ROW_COUNT
+            || (fixedRows > 0 && shape[0] == fixedRows);
     if (!givesRows) {
       return null;
     }
@@ -829,11 +736,16 @@ final class LateBroadcast {
   /** Gives every row other dimensions. */
   private Value reshaped(OnnxNode node, List<Value> inputs, long[] shape) {
     if (inputs.get(0) instanceof Whole whole) {
-      if (whole.kind == Kind.ROWS) {
+      if (whole.kind() == Kind.ROWS) {
         return each(node, inputs, 0, shape, 0);
       }
       String output = nameOf(node, Kind.SHARED);
-      add("Reshape", node.name(), List.of(whole.name, constant(false, shape)), output, Map.of());
+      added.add(
+          "Reshape",
+          node.name(),
+          List.of(whole.name, added.constant(false, shape)),
+          output,
+          Map.of());
       return new Whole(output, Kind.SHARED, shape);
     }
     Split split = (Split) inputs.get(0);
@@ -841,7 +753,7 @@ final class LateBroadcast {
       return null;
     }
     // Which values of a row are the user's, and of which columns they make up the whole.
-    int inner = (int) product(split.shape, split.axis + 1);
+    int inner = (int) product(split.shape(), split.axis() + 1);
     boolean[] before = split.columns();
     int block = (int) product(shape, 2);
     boolean[] columns = new boolean[(int) shape[1]];
@@ -854,7 +766,7 @@ final class LateBroadcast {
       }
     }
     long[] users = shape.clone();
-    users[1] = places(columns, true).length;
+    users[1] = Split.places(columns, true).length;
     long[] others = shape.clone();
     others[1] = columns.length - users[1];
     OnnxNode plain = OnnxNode.of("Reshape", node.name(), List.of(), "", Map.of());
@@ -863,14 +775,14 @@ final class LateBroadcast {
         1,
         shape,
         columns,
-        List.of(half(split, true), constant(false, users)),
-        List.of(half(split, false), constant(false, others)));
+        List.of(added.half(split, true), added.constant(false, users)),
+        List.of(added.half(split, false), added.constant(false, others)));
   }
 
   private Value squeeze(OnnxNode node, List<Value> inputs) throws IOException {
     Value input = inputs.get(0);
-    long[] axes = axesOf(node);
-    if (!hasRows(input) || axes == null || axes.length == 0) {
+    long[] axes = numbers.axes(node);
+    if (!input.hasRows() || axes == null || axes.length == 0) {
       return null;
     }
     long[] shape = input.shape();
@@ -884,7 +796,7 @@ final class LateBroadcast {
       return null;
     }
     List<Long> after = new ArrayList<>();
-    int splitAxis = axisOf(input);
+    int splitAxis = input.axis();
     int moved = 0;
     int at = 0;
     for (int axis = 0; axis < rank; axis++) {
@@ -917,7 +829,7 @@ final class LateBroadcast {
     if (order == null) {
       order = LongStream.range(0, rank).map(axis -> rank - 1 - axis).toArray();
     }
-    if (order.length != rank || (hasRows(whole) && order[0] != 0)) {
+    if (order.length != rank || (whole.hasRows() && order[0] != 0)) {
       return null;
     }
     long[] shape = Arrays.stream(order).map(axis -> whole.shape()[(int) axis]).toArray();
@@ -927,12 +839,12 @@ final class LateBroadcast {
   private Value matMul(OnnxNode node, List<Value> inputs) {
     Value left = inputs.get(0);
     Value right = inputs.get(1);
-    if (!hasRows(left) || right.shape() == null || left.shape().length < 2) {
+    if (!left.hasRows() || right.shape() == null || left.shape().length < 2) {
       return null;
     }
     int rank = left.shape().length;
     long[] shape = left.shape().clone();
-    if (hasRows(right)) {
+    if (right.hasRows()) {
       long[] other = right.shape();
       if (left instanceof Split || right instanceof Split || rank < 3 || other.length != rank) {
         return null;
@@ -943,26 +855,30 @@ final class LateBroadcast {
           return null;
         }
       }
-      boolean shared = kind(left) == Kind.SHARED && kind(right) == Kind.SHARED;
+      boolean shared = left.kind() == Kind.SHARED && right.kind() == Kind.SHARED;
       Kind kind = shared ? Kind.SHARED : Kind.ROWS;
       String output = nameOf(node, kind);
-      add(node.with(node.name(), namesOf(inputs), List.of(output)));
+      added.add(node.with(node.name(), namesOf(inputs), List.of(output)));
       return new Whole(output, kind, shape);
     }
     if (right.shape().length != 2) {
       return null;
     }
     shape[rank - 1] = right.shape()[1];
-    if (!(left instanceof Split split) || split.axis < rank - 1) {
-      return each(node, inputs, 0, shape, axisOf(left));
+    if (!(left instanceof Split split) || split.axis() < rank - 1) {
+      return each(node, inputs, 0, shape, left.axis());
     }
     boolean[] columns = split.columns();
     String weights = ((Whole) right).name;
     return joined(
         node,
         "Add",
-        List.of(half(split, true), pick(weights, 0, places(columns, true), columns.length)),
-        List.of(half(split, false), pick(weights, 0, places(columns, false), columns.length)),
+        List.of(
+            added.half(split, true),
+            added.pick(weights, 0, Split.places(columns, true), columns.length)),
+        List.of(
+            added.half(split, false),
+            added.pick(weights, 0, Split.places(columns, false), columns.length)),
         shape);
   }
 
@@ -972,7 +888,7 @@ final class LateBroadcast {
     Value bias = inputs.size() > 2 ? inputs.get(2) : null;
     boolean sameForRows =
         bias == null || (bias.shape() != null && (bias.shape().length < 2 || bias.shape()[0] == 1));
-    if (!hasRows(left)
+    if (!left.hasRows()
         || left.shape().length != 2
         || !othersFixed(inputs, 0)
         || weights == null
@@ -989,149 +905,47 @@ final class LateBroadcast {
     boolean[] columns = split.columns();
     String matrix = ((Whole) inputs.get(1)).name;
     List<String> user = new ArrayList<>();
-    user.add(half(split, true));
-    user.add(pick(matrix, across, places(columns, true), columns.length));
+    user.add(added.half(split, true));
+    user.add(added.pick(matrix, across, Split.places(columns, true), columns.length));
     if (bias != null) {
       user.add(((Whole) bias).name);
     }
-    String once = fresh(node.outputs().get(0) + USER);
-    add(node.with(named(node, USER), user, List.of(once)));
+    String once = added.fresh(node.outputs().get(0) + USER);
+    added.add(node.with(NewNodes.named(node, USER), user, List.of(once)));
     List<String> candidate =
         List.of(
-            half(split, false), pick(matrix, across, places(columns, false), columns.length), once);
+            added.half(split, false),
+            added.pick(matrix, across, Split.places(columns, false), columns.length),
+            once);
     // What the user adds is in the place of the bias, and counts once.
-    add(node.without("beta").with(node.name(), candidate, node.outputs()));
+    added.add(node.without("beta").with(node.name(), candidate, node.outputs()));
     return new Whole(node.outputs().get(0), Kind.ROWS, shape);
   }
 
   /** Tells the model's dimensions of what may have one row here. */
   private Value shape(OnnxNode node, List<Value> inputs) {
     Value input = inputs.get(0);
-    if (!hasRows(input)) {
+    if (!input.hasRows()) {
       return null;
     }
     String output = node.outputs().get(0);
-    if (kind(input) == Kind.ROWS) {
-      add(node.with(node.name(), namesOf(inputs), List.of(output)));
+    if (input.kind() == Kind.ROWS) {
+      added.add(node.with(node.name(), namesOf(inputs), List.of(output)));
       return new Whole(output, Kind.OTHER, null);
     }
-    long[] part = shapePart(node, input.shape());
-    if (part.length == 0 || part[0] != ROW_COUNT) {
+    long[] part = Numbers.partOf(input.shape(), node);
+    if (part.length == 0 || part[0] != Numbers.ROW_COUNT) {
       return null;
     }
-    List<String> pieces = new ArrayList<>(List.of(rowShape(1)));
+    List<String> pieces = new ArrayList<>(List.of(added.rowShape(1)));
     if (part.length > 1) {
-      pieces.add(constant(false, Arrays.copyOfRange(part, 1, part.length)));
+      pieces.add(added.constant(false, Arrays.copyOfRange(part, 1, part.length)));
     }
-    add("Concat", node.name(), pieces, output, Map.of("axis", 0L));
+    added.add("Concat", node.name(), pieces, output, Map.of("axis", 0L));
     return new Whole(output, Kind.OTHER, null);
   }
 
-  private static long[] shapePart(OnnxNode node, long[] shape) {
-    long[] counted = shape.clone();
-    counted[0] = ROW_COUNT;
-    int rank = shape.length;
-    int start = clamp(node.number("start", 0), rank);
-    int end = clamp(node.number("end", rank), rank);
-    return start < end ? Arrays.copyOfRange(counted, start, end) : new long[0];
-  }
-
-  private static int clamp(long axis, int rank) {
-    return (int) Math.max(0, Math.min(rank, axis < 0 ? axis + rank : axis));
-  }
-
-  // ------------------------------------------------------------------- numbers that a graph
   // computes
-
-  /** Returns the whole numbers that a node makes, as far as they are known; null where not. */
-  private long[] computed(OnnxNode node) throws IOException {
-    String first = node.inputs().isEmpty() ? "" : node.inputs().get(0);
-    switch (node.operator()) {
-      case "Constant" -> {
-        OnnxNode.Attribute value = node.attributes().get("value");
-        if (value != null) {
-          return value.tensor() == null ? null : value.tensor().wholeNumbers(file);
-        }
-        if (node.attributes().containsKey("value_int")) {
-          return new long[] {node.number("value_int", 0)};
-        }
-        return node.numbers("value_ints");
-      }
-      case "Shape" -> {
-        Value input = values.get(first);
-        return input != null && hasRows(input) ? shapePart(node, input.shape()) : null;
-      }
-      case "Cast", "Identity" -> {
-        return numbersOf(first);
-      }
-      case "Squeeze", "Unsqueeze" -> {
-        long[] one = numbersOf(first);
-        return one != null && one.length == 1 ? one : null;
-      }
-      case "Gather" -> {
-        long[] from = numbersOf(first);
-        long[] places = numbersOf(node.inputs().get(1));
-        if (from == null || places == null || node.number("axis", 0) != 0) {
-          return null;
-        }
-        for (long place : places) {
-          if (place < -from.length || place >= from.length) {
-            return null;
-          }
-        }
-        return Arrays.stream(places)
-            .map(place -> from[(int) (place < 0 ? place + from.length : place)])
-            .toArray();
-      }
-      case "Slice" -> {
-        long[] from = numbersOf(first);
-        long[] starts = argument(node, 1);
-        long[] ends = argument(node, 2);
-        if (from == null || starts == null || ends == null || starts.length != 1) {
-          return null;
-        }
-        long[] steps = argument(node, 4);
-        return Arrays.stream(range(from.length, starts[0], ends[0], steps == null ? 1 : steps[0]))
-            .mapToLong(place -> from[place])
-            .toArray();
-      }
-      case "Concat" -> {
-        long[] all = {};
-        for (String input : node.inputs()) {
-          long[] more = numbersOf(input);
-          if (more == null) {
-            return null;
-          }
-          all = LongStream.concat(Arrays.stream(all), Arrays.stream(more)).toArray();
-        }
-        return all;
-      }
-      default -> {
-        return null;
-      }
-    }
-  }
-
-  /**
-   * Returns whole numbers that are known, {@link #ROW_COUNT} among them; null where they are not.
-   */
-  private long[] numbersOf(String name) throws IOException {
-    long[] known = numbers.get(name);
-    OnnxTensor constant = graph.initializers.get(name);
-    if (known == null && constant != null) {
-      known = constant.wholeNumbers(file);
-      numbers.put(name, known);
-    }
-    return known;
-  }
-
-  private long[] argument(OnnxNode node, int input) throws IOException {
-    return node.inputs().size() > input ? numbersOf(node.inputs().get(input)) : null;
-  }
-
-  private long[] axesOf(OnnxNode node) throws IOException {
-    return node.inputs().size() > 1 ? argument(node, 1) : node.numbers("axes");
-  }
 
   // ------------------------------------------------------------------------------- adding nodes
 
@@ -1139,15 +953,15 @@ final class LateBroadcast {
   private Value each(OnnxNode node, List<Value> inputs, int main, long[] shape, int axis) {
     List<String> names = namesOf(inputs);
     if (inputs.get(main) instanceof Whole whole) {
-      String output = nameOf(node, whole.kind);
-      add(node.with(node.name(), names, List.of(output)));
-      return new Whole(output, whole.kind, shape);
+      String output = nameOf(node, whole.kind());
+      added.add(node.with(node.name(), names, List.of(output)));
+      return new Whole(output, whole.kind(), shape);
     }
     Split split = (Split) inputs.get(main);
     List<String> user = new ArrayList<>(names);
-    user.set(main, half(split, true));
+    user.set(main, added.half(split, true));
     List<String> candidate = new ArrayList<>(names);
-    candidate.set(main, half(split, false));
+    candidate.set(main, added.half(split, false));
     return halves(node, axis, shape, split.columns(), user, candidate);
   }
 
@@ -1160,204 +974,59 @@ final class LateBroadcast {
       List<String> user,
       List<String> candidate) {
     String output = node.outputs().get(0);
-    String userOutput = fresh(output + USER);
-    String candidateOutput = fresh(output + ".candidates");
-    add(node.with(named(node, USER), user, List.of(userOutput)));
-    add(node.with(node.name(), candidate, List.of(candidateOutput)));
-    return split(axis, shape, columns, userOutput, candidateOutput);
+    String userOutput = added.fresh(output + USER);
+    String candidateOutput = added.fresh(output + ".candidates");
+    added.add(node.with(NewNodes.named(node, USER), user, List.of(userOutput)));
+    added.add(node.with(node.name(), candidate, List.of(candidateOutput)));
+    return Split.of(axis, shape, columns, userOutput, candidateOutput);
   }
 
   /** Adds a node for each half, and one that makes a whole of what they give. */
   private Value joined(
       OnnxNode node, String join, List<String> user, List<String> candidate, long[] shape) {
     String output = node.outputs().get(0);
-    String userOutput = fresh(output + USER);
-    String candidateOutput = fresh(output + ".candidates");
-    add(node.with(named(node, USER), user, List.of(userOutput)));
-    add(node.with(node.name(), candidate, List.of(candidateOutput)));
-    add(join, named(node, ".both"), List.of(candidateOutput, userOutput), output, Map.of());
+    String userOutput = added.fresh(output + USER);
+    String candidateOutput = added.fresh(output + ".candidates");
+    added.add(node.with(NewNodes.named(node, USER), user, List.of(userOutput)));
+    added.add(node.with(node.name(), candidate, List.of(candidateOutput)));
+    added.add(
+        join,
+        NewNodes.named(node, ".both"),
+        List.of(candidateOutput, userOutput),
+        output,
+        Map.of());
     return new Whole(output, Kind.ROWS, shape);
-  }
-
-  private Split split(int axis, long[] shape, boolean[] columns, String user, String candidate) {
-    int[] widths = {places(columns, false).length, places(columns, true).length};
-    int[] at = new int[2];
-    List<Run> runs = new ArrayList<>();
-    for (int i = 0, end; i < columns.length; i = end) {
-      boolean shared = columns[i];
-      end = i;
-      while (end < columns.length && columns[end] == shared) {
-        end++;
-      }
-      int half = shared ? 1 : 0;
-      int from = at[half];
-      at[half] += end - i;
-      runs.add(new Run(shared, shared ? user : candidate, from, at[half], widths[half]));
-    }
-    return new Split(axis, shape, runs);
-  }
-
-  /** Returns the tensor with all of a split tensor's columns that are the user's, or are not. */
-  private String half(Split split, boolean shared) {
-    String known = shared ? split.shared : split.rows;
-    if (known != null) {
-      return known;
-    }
-    Map<String, List<Run>> sources = new LinkedHashMap<>();
-    List<Run> runs = split.runs.stream().filter(run -> run.shared() == shared).toList();
-    runs.forEach(run -> sources.computeIfAbsent(run.source(), key -> new ArrayList<>()).add(run));
-    String half;
-    if (sources.size() == 1 && isAll(runs)) {
-      half = runs.get(0).source();
-    } else {
-      List<String> parts = runs.stream().map(run -> cut(run, split.axis)).toList();
-      half = fresh(parts.get(0) + ".and");
-      add("Concat", half, parts, half, Map.of("axis", (long) split.axis));
-    }
-    if (shared) {
-      split.shared = half;
-    } else {
-      split.rows = half;
-    }
-    return half;
-  }
-
-  /** Tells whether runs of one tensor are the whole of it, in its order. */
-  private static boolean isAll(List<Run> runs) {
-    int at = 0;
-    for (Run run : runs) {
-      if (run.from() != at) {
-        return false;
-      }
-      at = run.to();
-    }
-    return at == runs.get(0).sourceWidth();
-  }
-
-  private String cut(Run run, int axis) {
-    return pick(
-        run.source(), axis, IntStream.range(run.from(), run.to()).toArray(), run.sourceWidth());
-  }
-
-  /** Returns the tensor with some columns of another. */
-  private String pick(String source, int axis, int[] places, int width) {
-    int first = places[0];
-    boolean sideBySide = IntStream.range(0, places.length).allMatch(i -> places[i] == first + i);
-    if (sideBySide && places.length == width) {
-      return source;
-    }
-    String picked = fresh(source + ".columns");
-    if (sideBySide) {
-      List<String> inputs =
-          List.of(
-              source,
-              constant(false, first),
-              constant(false, first + places.length),
-              constant(false, axis));
-      add("Slice", picked, inputs, picked, Map.of());
-    } else {
-      long[] indices = Arrays.stream(places).asLongStream().toArray();
-      List<String> inputs = List.of(source, constant(false, indices));
-      add("Gather", picked, inputs, picked, Map.of("axis", (long) axis));
-    }
-    return picked;
   }
 
   /** Returns the tensor that the model had under a name, made now if that was not needed before. */
   private String whole(String name) {
     Value value = values.get(name);
-    if (value instanceof Whole whole && whole.kind != Kind.SHARED) {
+    if (value instanceof Whole whole && whole.kind() != Kind.SHARED) {
       return whole.name;
     }
     String known = wholes.get(name);
     if (known != null) {
       return known;
     }
-    String made = this.made.contains(name) ? fresh(name + ".rows") : name;
+    String made = added.hasMade(name) ? added.fresh(name + ".rows") : name;
     if (value instanceof Whole whole) {
-      expand(whole.name, whole.shape().length, made);
+      added.expand(whole.name, whole.shape().length, made);
     } else {
       Split split = (Split) value;
       List<String> parts = new ArrayList<>();
       for (Run run : split.runs) {
-        String part = cut(run, split.axis);
+        String part = added.cut(run, split.axis());
         if (run.shared()) {
           String one = part;
-          part = fresh(one + ".rows");
-          expand(one, split.shape.length, part);
+          part = added.fresh(one + ".rows");
+          added.expand(one, split.shape().length, part);
         }
         parts.add(part);
       }
-      add("Concat", made, parts, made, Map.of("axis", (long) split.axis));
+      added.add("Concat", made, parts, made, Map.of("axis", (long) split.axis()));
     }
     wholes.put(name, made);
     return made;
-  }
-
-  private void expand(String one, int rank, String rows) {
-    add("Expand", rows, List.of(one, rowShape(rank)), rows, Map.of());
-  }
-
-  /** Returns the dimensions [rows, 1, ..., 1]. */
-  private String rowShape(int rank) {
-    String known = rowShapes.get(rank);
-    if (known != null) {
-      return known;
-    }
-    long[] ones = new long[rank - 1];
-    Arrays.fill(ones, 1);
-    String shape;
-    if (fixedRows > 0) {
-      shape =
-          constant(
-              false, LongStream.concat(LongStream.of(fixedRows), Arrays.stream(ones)).toArray());
-    } else if (rank == 1) {
-      String all = fresh("candidates.shape");
-      add("Shape", all, List.of(candidates), all, Map.of());
-      shape = fresh("candidates.count");
-      add("Gather", shape, List.of(all, constant(false, 0)), shape, Map.of("axis", 0L));
-    } else {
-      String count = rowShape(1);
-      shape = fresh("candidates.rows");
-      add("Concat", shape, List.of(count, constant(false, ones)), shape, Map.of("axis", 0L));
-    }
-    rowShapes.put(rank, shape);
-    return shape;
-  }
-
-  private String constant(boolean scalar, long... values) {
-    List<Long> key = new ArrayList<>(Arrays.stream(values).boxed().toList());
-    key.add(scalar ? 1L : 0L);
-    return constants.computeIfAbsent(
-        key,
-        missing -> {
-          String name = fresh("shared.constant");
-          add(OnnxNode.constant(name, scalar, values));
-          return name;
-        });
-  }
-
-  private void add(
-      String operator, String name, List<String> inputs, String output, Map<String, Long> numbers) {
-    add(OnnxNode.of(operator, name, inputs, output, numbers));
-  }
-
-  private static String named(OnnxNode node, String suffix) {
-    return node.name().isEmpty() ? "" : node.name() + suffix;
-  }
-
-  private void add(OnnxNode node) {
-    nodes.add(node);
-    made.addAll(node.outputs());
-  }
-
-  /** Returns a name that no tensor has. */
-  private String fresh(String wanted) {
-    String name = wanted;
-    for (int number = 2; !names.add(name); number++) {
-      name = wanted + number;
-    }
-    return name;
   }
 
   private String nameOf(OnnxNode node, Kind kind) {
@@ -1367,27 +1036,14 @@ final class LateBroadcast {
   /** What the model gives back, and what its branches read, must have rows under its own name. */
   private String nameOf(String output, Kind kind) {
     boolean kept = graph.outputs.contains(output) || captured.contains(output);
-    return kind == Kind.SHARED && kept ? fresh(output + USER) : output;
+    return kind == Kind.SHARED && kept ? added.fresh(output + USER) : output;
   }
 
   // ------------------------------------------------------------------------------- small questions
 
-  private static Kind kind(Value value) {
-    return value instanceof Whole whole ? whole.kind : null;
-  }
-
-  private static boolean hasRows(Value value) {
-    return value instanceof Split || kind(value) == Kind.SHARED || kind(value) == Kind.ROWS;
-  }
-
-  /** Returns the axis that a value is split along, 0 where it is whole. */
-  private static int axisOf(Value value) {
-    return value instanceof Split split ? split.axis : 0;
-  }
-
   private static boolean othersFixed(List<Value> inputs, int main) {
     return IntStream.range(0, inputs.size())
-        .allMatch(i -> i == main || inputs.get(i) == null || kind(inputs.get(i)) == Kind.FIXED);
+        .allMatch(i -> i == main || inputs.get(i) == null || inputs.get(i).kind() == Kind.FIXED);
   }
 
   /** Returns the names of whole values; of halves and what is left out, none. */
@@ -1401,10 +1057,6 @@ final class LateBroadcast {
 
   private static int normal(long axis, int rank) {
     return (int) (axis < 0 ? axis + rank : axis);
-  }
-
-  private static int[] places(boolean[] columns, boolean shared) {
-    return IntStream.range(0, columns.length).filter(i -> columns[i] == shared).toArray();
   }
 
   private static long rowSize(long[] shape) {
