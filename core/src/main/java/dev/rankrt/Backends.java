@@ -2,6 +2,7 @@ package dev.rankrt;
 
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.NativeLoadException;
+import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.spi.Backend;
 import dev.rankrt.spi.BackendEngine;
 import java.io.IOException;
@@ -97,15 +98,19 @@ final class Backends {
 
   private static Engine open(Backend backend, Device device, Path model, EngineOptions options) {
     BackendEngine loaded = backend.open(model, device, options);
-    boolean success = false;
+    Engine engine;
     try {
-      Engine engine = new Engine(model.getFileName().toString(), device, loaded, options);
-      success = true;
+      engine = new Engine(model.getFileName().toString(), device, loaded, options);
+    } catch (RuntimeException | Error e) {
+      Closing.after(e, loaded::close);
+      throw e;
+    }
+    try {
+      engine.warmUp();
       return engine;
-    } finally {
-      if (!success) {
-        loaded.close();
-      }
+    } catch (RuntimeException | Error e) {
+      Closing.after(e, engine::close);
+      throw e;
     }
   }
 

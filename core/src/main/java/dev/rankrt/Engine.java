@@ -28,11 +28,18 @@ public final class Engine implements AutoCloseable {
   private final List<TensorSpec> outputs;
   private final EngineOptions options;
   private final List<InputRules> requestRules;
+
+  /** What {@code rank} is about; null where the engine is not of that kind. */
+  private final RankInputs.Places rankPlaces;
+
   private final AtomicInteger sessionNumbers = new AtomicInteger();
 
   private final Object lifecycle = new Object();
   private int openSessions;
   private volatile boolean closed;
+
+  /** The session that the engine was warmed up with, until somebody asks for one. */
+  private Session spare;
 
   Engine(String name, Device device, BackendEngine backend, EngineOptions options) {
     this.name = name;
@@ -51,9 +58,24 @@ public final class Engine implements AutoCloseable {
               + "; raise it, or allow padding");
     }
     options.idRanges().keySet().forEach(this::requireIdInput);
+    this.rankPlaces =
+        options.shared().isEmpty() || !givesScores()
+            ? null
+            : RankInputs.Places.of(inputs, options.shared());
     int mostRows = rowsAreIndependent() ? Integer.MAX_VALUE : maxBatch();
     this.requestRules =
         IntStream.range(0, inputs.size()).mapToObj(i -> rulesOf(i, minBatch(), mostRows)).toList();
+  }
+
+  /**
+   * Runs every size that a backend prepares for, so that the first request finds all of it ready.
+   * Called once, before anybody else knows the engine.
+   */
+  void warmUp() {
+    if (!buckets().isEmpty()) {
+      spare = newSession(); // which closes with the engine, whatever comes of the runs
+      WarmUp.run(spare);
+    }
   }
 
   /**
@@ -89,7 +111,8 @@ public final class Engine implements AutoCloseable {
   /**
    * Returns the model's inputs.
    *
-   * @return descriptions in the model's order
+   * @return descriptions in the model's order; where candidates share inputs of the user's, those
+   *     are last, and have no batch
    */
   public List<TensorSpec> inputs() {
     return inputs;
@@ -158,6 +181,11 @@ public final class Engine implements AutoCloseable {
   public Session newSession() {
     synchronized (lifecycle) {
       requireOpen();
+      if (spare != null) {
+        Session session = spare;
+        spare = null;
+        return session;
+      }
       openSessions++;
     }
     BackendSession memory = null;
@@ -187,19 +215,39 @@ public final class Engine implements AutoCloseable {
   @Override
   public void close() {
     int open;
+    Session unused;
     synchronized (lifecycle) {
       if (closed) {
         return;
       }
       closed = true;
-      open = openSessions;
+      unused = spare;
+      spare = null;
+      open = openSessions - (unused == null ? 0 : 1);
     }
-    if (open == 0) {
-      backend.close();
-    } else {
+    if (open > 0) {
       log.warn(
           "{} was closed before {} of its sessions; its memory is freed with them", this, open);
     }
+    if (unused != null) {
+      unused.close(); // and the model with it, where it was the last
+    } else if (open == 0) {
+      backend.close();
+    }
+  }
+
+  /**
+   * Returns what the engine's sessions have run so far.
+   *
+   * @return counts since it was opened; safe to ask for at any time, also after the end
+   */
+  public EngineStats stats() {
+    return backend.stats();
+  }
+
+  /** Returns the batch sizes that the backend prepares for, the smallest first. */
+  List<Integer> buckets() {
+    return backend.buckets();
   }
 
   /** Returns the rules of an input for requests of so many rows. */
@@ -223,14 +271,19 @@ public final class Engine implements AutoCloseable {
   int denseInput() {
     boolean pair =
         inputs.size() == 2
-            && outputs.size() == 1
             && inputs.get(0).type().isFloat() != inputs.get(1).type().isFloat()
             && hasRowsOnly()
-            && outputs.get(0).type().isFloat();
+            && givesScores();
     if (!pair) {
       return -1;
     }
     return inputs.get(0).type().isFloat() ? 0 : 1;
+  }
+
+  private boolean givesScores() {
+    return outputs.size() == 1
+        && outputs.get(0).type().isFloat()
+        && outputs.get(0).shape().hasBatch();
   }
 
   /** Tells whether every input and output has a batch. */
@@ -239,16 +292,34 @@ public final class Engine implements AutoCloseable {
         .allMatch(spec -> spec.shape().hasBatch());
   }
 
-  UnsupportedOperationException notDenseAndSparse(String instead) {
+  /** Returns why {@code infer} is not for this engine, and what is. */
+  UnsupportedOperationException notDenseAndSparse(String byName) {
+    return unsupported(
+        "infer is for models with one float input, one id input and one float output, each with a batch; ",
+        ranks() ? "some are shared among candidates: use rank" : byName);
+  }
+
+  /** Tells whether {@code rank} is for this engine. */
+  boolean ranks() {
+    return rankPlaces != null;
+  }
+
+  /** Returns the inputs that {@code rank} is about, or says what to do instead. */
+  RankInputs.Places rankPlaces(String byName) {
+    if (rankPlaces == null) {
+      throw unsupported(
+          "rank is for models with one float input, one id input and one float output, opened with"
+              + " inputs that candidates share; ",
+          options.shared().isEmpty()
+              ? "open it with EngineOptions.builder().shared(input, from, to), or use infer"
+              : byName);
+    }
+    return rankPlaces;
+  }
+
+  private UnsupportedOperationException unsupported(String what, String instead) {
     return new UnsupportedOperationException(
-        "infer is for models with one float input, one id input and one float output, each with a batch; "
-            + this
-            + " has inputs "
-            + inputs
-            + " and outputs "
-            + outputs
-            + "; "
-            + instead);
+        what + this + " has inputs " + inputs + " and outputs " + outputs + "; " + instead);
   }
 
   /** Tells whether a row's results are the same whichever rows it runs with. */

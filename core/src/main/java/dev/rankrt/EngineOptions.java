@@ -1,11 +1,17 @@
 package dev.rankrt;
 
+import dev.rankrt.internal.onnx.SharedModel;
+import dev.rankrt.natives.internal.PrivateFiles;
+import dev.rankrt.streams.AffinityPolicy;
+import dev.rankrt.streams.WaitPolicy;
 import java.nio.Buffer;
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +37,10 @@ public final class EngineOptions {
   private final Path timingCache;
   private final BuildListener buildListener;
   private final Map<String, Buffer> sample;
+  private final Map<String, List<Columns>> shared;
+  private final WaitPolicy waitPolicy;
+  private final int streamPriority;
+  private final AffinityPolicy affinity;
 
   private EngineOptions(Builder builder) {
     this.device = builder.device;
@@ -47,6 +57,12 @@ public final class EngineOptions {
     this.timingCache = builder.timingCache;
     this.buildListener = builder.buildListener;
     this.sample = new TreeMap<>(builder.sample);
+    Map<String, List<Columns>> merged = new TreeMap<>();
+    builder.shared.forEach((input, columns) -> merged.put(input, Columns.merged(columns)));
+    this.shared = Collections.unmodifiableMap(merged);
+    this.waitPolicy = builder.waitPolicy;
+    this.streamPriority = builder.streamPriority;
+    this.affinity = builder.affinity;
     for (int batch : optimizeFor) {
       if (batch < 1 || batch > maxBatch) {
         throw new IllegalArgumentException(
@@ -140,7 +156,15 @@ public final class EngineOptions {
    * @return nothing, by default
    */
   public Optional<IdRange> idRange(String input) {
-    return Optional.ofNullable(idRanges.get(input));
+    IdRange range = idRanges.get(input);
+    if (range == null) {
+      for (String whole : shared.keySet()) {
+        if (SharedModel.userPartOf(whole).equals(input)) {
+          range = idRanges.get(whole);
+        }
+      }
+    }
+    return Optional.ofNullable(range);
   }
 
   /**
@@ -228,6 +252,44 @@ public final class EngineOptions {
     return Collections.unmodifiableMap(copy);
   }
 
+  /**
+   * Returns what is the user's, the same for all candidates of a call.
+   *
+   * @return by input, the columns in their order, or none where the whole input is shared; nothing
+   *     by default
+   */
+  public Map<String, List<Columns>> shared() {
+    return shared;
+  }
+
+  /**
+   * Returns how calls wait for a GPU.
+   *
+   * @return {@link WaitPolicy#ADAPTIVE} by default
+   */
+  public WaitPolicy waitPolicy() {
+    return waitPolicy;
+  }
+
+  /**
+   * Returns how urgent a GPU's work is beside that of other streams.
+   *
+   * @return 0 by default; lower is more urgent
+   */
+  public int streamPriority() {
+    return streamPriority;
+  }
+
+  /**
+   * Returns where the threads are bound that RankRT makes for a GPU, and so which NUMA node the
+   * sessions' pinned memory comes from.
+   *
+   * @return {@link AffinityPolicy#gpuNode} by default
+   */
+  public AffinityPolicy affinity() {
+    return affinity;
+  }
+
   @Override
   public String toString() {
     return "EngineOptions[device="
@@ -256,6 +318,14 @@ public final class EngineOptions {
         + timingCache
         + ", sample of "
         + sample.keySet()
+        + ", shared="
+        + shared
+        + ", waitPolicy="
+        + waitPolicy
+        + ", streamPriority="
+        + streamPriority
+        + ", affinity="
+        + affinity
         + "]";
   }
 
@@ -285,6 +355,46 @@ public final class EngineOptions {
     }
   }
 
+  /**
+   * Columns of an input that lie side by side. Immutable.
+   *
+   * @param from the first
+   * @param to the one behind the last
+   */
+  public record Columns(int from, int to) {
+    /**
+     * Creates a range of columns.
+     *
+     * @param from the first, from 0
+     * @param to the one behind the last
+     * @throws IllegalArgumentException if it is empty or begins before 0
+     */
+    public Columns {
+      if (from < 0 || to <= from) {
+        throw new IllegalArgumentException("no range of columns: from " + from + " to " + to);
+      }
+    }
+
+    /** Puts ranges in order, and joins those that touch or overlap. */
+    private static List<Columns> merged(List<Columns> ranges) {
+      List<Columns> merged = new ArrayList<>();
+      for (Columns next : ranges.stream().sorted(Comparator.comparingInt(Columns::from)).toList()) {
+        Columns last = merged.isEmpty() ? null : merged.get(merged.size() - 1);
+        if (last != null && next.from <= last.to) {
+          merged.set(merged.size() - 1, new Columns(last.from, Math.max(last.to, next.to)));
+        } else {
+          merged.add(next);
+        }
+      }
+      return List.copyOf(merged);
+    }
+
+    @Override
+    public String toString() {
+      return to - from == 1 ? Integer.toString(from) : from + " to " + (to - 1);
+    }
+  }
+
   /** Collects settings. One thread at a time. */
   public static final class Builder {
     private Device device = Device.auto();
@@ -298,10 +408,14 @@ public final class EngineOptions {
     private int builderLevel = 3;
     private long workspaceBytes = 4L << 30;
     private final Map<String, Precision> pins = new LinkedHashMap<>();
-    private Path planCache = defaultPlanCache();
+    private Path planCache = PrivateFiles.cacheFolder().resolve("plans");
     private Path timingCache;
     private BuildListener buildListener;
     private final Map<String, Buffer> sample = new LinkedHashMap<>();
+    private final Map<String, List<Columns>> shared = new LinkedHashMap<>();
+    private WaitPolicy waitPolicy = WaitPolicy.ADAPTIVE;
+    private int streamPriority;
+    private AffinityPolicy affinity = AffinityPolicy.gpuNode();
 
     private Builder() {}
 
@@ -518,6 +632,84 @@ public final class EngineOptions {
       return sample(input, LongBuffer.wrap(ids.clone()).asReadOnlyBuffer());
     }
 
+    /**
+     * Says that an input is the user's: the same for all candidates of a call. The engine then
+     * takes one row of it, {@code [1, ...]} instead of {@code [batch, ...]}, and computes what
+     * depends on the user alone once a call. The engine's inputs are the candidates', in the
+     * model's order, and behind them the user's; {@link Session#rank} takes both.
+     *
+     * @param input the input's name
+     * @return this builder
+     */
+    public Builder shared(String input) {
+      shared.put(Objects.requireNonNull(input, "input"), List.of());
+      return this;
+    }
+
+    /**
+     * Says that some columns of an input {@code [batch, width]} are the user's, as {@link
+     * #shared(String)} does for all of them. The engine then has two inputs for one: under the old
+     * name the candidates' columns, and under that name with {@code .user} behind the user's, one
+     * row, each in the columns' order. May be called for several ranges. A {@link #idRange(String,
+     * long, long) range of ids} holds for both parts; a {@link #sample(String, float[]) sample} is
+     * given in the engine's inputs, one row of the user's.
+     *
+     * @param input the input's name
+     * @param from the first column, from 0
+     * @param to the one behind the last
+     * @return this builder
+     * @throws IllegalArgumentException if the range is empty or begins before 0
+     */
+    public Builder shared(String input, int from, int to) {
+      Columns columns = new Columns(from, to);
+      List<Columns> known = shared.get(Objects.requireNonNull(input, "input"));
+      if (known == null) {
+        shared.put(input, List.of(columns));
+      } else if (!known.isEmpty()) { // else all of it is shared already
+        List<Columns> more = new ArrayList<>(known);
+        more.add(columns);
+        shared.put(input, List.copyOf(more));
+      }
+      return this;
+    }
+
+    /**
+     * Sets how calls wait for a GPU.
+     *
+     * @param policy latency against processor time
+     * @return this builder
+     */
+    public Builder waitPolicy(WaitPolicy policy) {
+      this.waitPolicy = Objects.requireNonNull(policy, "policy");
+      return this;
+    }
+
+    /**
+     * Sets how urgent a GPU's work is beside that of other streams on the same GPU, such as those
+     * of a model that may wait. What it may be is the GPU's: usually -5 to 0, and a session with
+     * another one is refused.
+     *
+     * @param priority lower is more urgent
+     * @return this builder
+     */
+    public Builder streamPriority(int priority) {
+      this.streamPriority = priority;
+      return this;
+    }
+
+    /**
+     * Sets where the threads are bound that RankRT makes for a GPU, and so which NUMA node the
+     * sessions' pinned memory comes from. A service's own threads are its own to bind: see {@link
+     * dev.rankrt.streams.AffinityThreadFactory}.
+     *
+     * @param policy on machines with one node, or where threads cannot be bound, it does nothing
+     * @return this builder
+     */
+    public Builder affinity(AffinityPolicy policy) {
+      this.affinity = Objects.requireNonNull(policy, "policy");
+      return this;
+    }
+
     private Builder sample(String input, Buffer values) {
       sample.put(Objects.requireNonNull(input, "input"), values);
       return this;
@@ -532,16 +724,6 @@ public final class EngineOptions {
      */
     public EngineOptions build() {
       return new EngineOptions(this);
-    }
-
-    /** Beside other programs' caches, and nobody else's. */
-    private static Path defaultPlanCache() {
-      String xdg = System.getenv("XDG_CACHE_HOME");
-      Path caches =
-          xdg != null && !xdg.isBlank()
-              ? Path.of(xdg)
-              : Path.of(System.getProperty("user.home"), ".cache");
-      return caches.resolve("rankrt").resolve("plans");
     }
 
     private static int atLeastOne(String setting, int value) {

@@ -50,6 +50,8 @@ import java.util.concurrent.TimeoutException;
  * <p>Whoever opens a ranker closes it.
  */
 public final class Ranker implements AutoCloseable {
+  private static final String BY_NAME = "use infer(inputs), a map of values by name";
+
   /** Beyond twice this, waking a thread is a small part of the wait. */
   private static final long LONGEST_SPUN_NANOS = 250_000;
 
@@ -245,6 +247,81 @@ public final class Ranker implements AutoCloseable {
     return submit(Values.FLOAT_BUFFER, dense, Values.LONG_BUFFER, sparse, false);
   }
 
+  // -------------------------------------------------------------------- one user, many candidates
+
+  /**
+   * Scores the candidates of one user, as {@link Session#rank(float[], long[], float[], long[])}
+   * does, and waits for the scores. {@link Ranking#top} picks the best. Such a request has a run of
+   * its own, since others' candidates have other users, and takes at most {@link
+   * EngineOptions#maxBatch} candidates.
+   *
+   * @param userDense the user's floats; empty where none are shared
+   * @param userIds the user's ids, likewise
+   * @param candidateDense the candidates' floats, one row after the other; empty where all are
+   *     shared
+   * @param candidateIds the candidates' ids, likewise
+   * @return the scores of each candidate, one after the other
+   * @throws IllegalArgumentException if a value does not fit, naming the input, what was given and
+   *     what is wanted
+   * @throws UnsupportedOperationException if the engines share no inputs, or the model has others
+   *     than one of floats and one of ids, or several outputs
+   * @throws RequestRefusedException if the request was not run, with the reason
+   * @throws InferenceException if the run failed
+   * @throws IllegalStateException if called on a worker's thread, which would wait for itself
+   */
+  public float[] rank(
+      float[] userDense, long[] userIds, float[] candidateDense, long[] candidateIds) {
+    return await(
+        submitRank(userDense, userIds, candidateDense, candidateIds, Values.LONG_ARRAY, true));
+  }
+
+  /**
+   * Scores the candidates of one user, as {@link #rank(float[], long[], float[], long[])} does.
+   *
+   * @param userDense the user's floats
+   * @param userIds the user's ids
+   * @param candidateDense the candidates' floats, one row after the other
+   * @param candidateIds the candidates' ids, one row after the other
+   * @return the scores of each candidate, one after the other
+   */
+  public float[] rank(
+      float[] userDense, int[] userIds, float[] candidateDense, int[] candidateIds) {
+    return await(
+        submitRank(userDense, userIds, candidateDense, candidateIds, Values.INT_ARRAY, true));
+  }
+
+  /**
+   * Scores the candidates of one user without waiting for the scores. What is wrong with the values
+   * is thrown by the call; everything else completes the future.
+   *
+   * @param userDense the user's floats; no array may change until the future is done
+   * @param userIds the user's ids
+   * @param candidateDense the candidates' floats, one row after the other
+   * @param candidateIds the candidates' ids, one row after the other
+   * @return the scores of each candidate; or a {@link RequestRefusedException}, or an {@link
+   *     InferenceException}
+   * @throws IllegalArgumentException as {@link #rank(float[], long[], float[], long[])} does
+   */
+  public CompletableFuture<float[]> rankAsync(
+      float[] userDense, long[] userIds, float[] candidateDense, long[] candidateIds) {
+    return submitRank(userDense, userIds, candidateDense, candidateIds, Values.LONG_ARRAY, false);
+  }
+
+  /**
+   * Scores the candidates of one user, as {@link #rankAsync(float[], long[], float[], long[])}
+   * does.
+   *
+   * @param userDense the user's floats; no array may change until the future is done
+   * @param userIds the user's ids
+   * @param candidateDense the candidates' floats, one row after the other
+   * @param candidateIds the candidates' ids, one row after the other
+   * @return the scores of each candidate
+   */
+  public CompletableFuture<float[]> rankAsync(
+      float[] userDense, int[] userIds, float[] candidateDense, int[] candidateIds) {
+    return submitRank(userDense, userIds, candidateDense, candidateIds, Values.INT_ARRAY, false);
+  }
+
   // ------------------------------------------------------------------------------ models by name
 
   /**
@@ -355,12 +432,26 @@ public final class Ranker implements AutoCloseable {
     return limitNanos == Request.NO_DEADLINE ? limitNanos : System.nanoTime() + limitNanos;
   }
 
+  private <I> Request<float[]> submitRank(
+      float[] userDense,
+      I userIds,
+      float[] candidateDense,
+      I candidateIds,
+      Values<I> ids,
+      boolean waits) {
+    Engine engine = serving.fleet().engine();
+    RankInputs<I> given =
+        engine.rankPlaces(BY_NAME).request(userDense, userIds, candidateDense, candidateIds, ids);
+    int rows = given.check(engine::rulesOfRequest);
+    return queued(new Ranked<>(engine, rows, deadline(), given), waits);
+  }
+
   private <D, S> Request<float[]> submit(
       Values<D> denseForm, D dense, Values<S> sparseForm, S sparse, boolean waits) {
     Engine engine = serving.fleet().engine();
     int denseInput = engine.denseInput();
     if (denseInput < 0) {
-      throw engine.notDenseAndSparse("use infer(inputs), a map of values by name");
+      throw engine.notDenseAndSparse(BY_NAME);
     }
     InputRules denseRules = engine.rulesOfRequest(denseInput);
     InputRules sparseRules = engine.rulesOfRequest(1 - denseInput);
@@ -493,6 +584,33 @@ public final class Ranker implements AutoCloseable {
     void copyIn(Session session, int from, int count, int at) {
       denseForm.copy(dense, from, count, session.input(denseInput), at);
       sparseForm.copy(sparse, from, count, session.input(1 - denseInput), at);
+    }
+
+    @Override
+    void copyOut(Session session, int at, int count, int to) {
+      session.output(0).copyRows(at, count, scores, to);
+    }
+
+    @Override
+    float[] answer() {
+      return scores;
+    }
+  }
+
+  /** A request for scores of one user's candidates, which has a run of its own. */
+  private static final class Ranked<I> extends Request<float[]> {
+    private final RankInputs<I> given;
+    private final float[] scores;
+
+    Ranked(Engine engine, int rows, long deadline, RankInputs<I> given) {
+      super(rows, true, deadline);
+      this.given = given;
+      this.scores = (float[]) OutputTensor.newArray(engine.outputs().get(0), rows);
+    }
+
+    @Override
+    void copyIn(Session session, int from, int count, int at) {
+      given.copy(session, from, count);
     }
 
     @Override

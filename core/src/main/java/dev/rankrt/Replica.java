@@ -294,14 +294,16 @@ final class Replica {
 
   /** Drops a request that was accepted. */
   void expire(Request<?> request) {
-    counters.expired.increment();
-    request.completeExceptionally(
-        new RequestRefusedException(
-            RequestRefusedException.Reason.DEADLINE,
-            "dropped before its run, with "
-                + request.nanosLeft(System.nanoTime()) / 1000
-                + " us left: "
-                + describeLoad(request)));
+    if (request.drop()) {
+      counters.expired.increment();
+      request.completeExceptionally(
+          new RequestRefusedException(
+              RequestRefusedException.Reason.DEADLINE,
+              "dropped before its run, with "
+                  + request.nanosLeft(System.nanoTime()) / 1000
+                  + " us left: "
+                  + describeLoad(request)));
+    }
   }
 
   /** Takes rows out of the count. */
@@ -358,19 +360,29 @@ final class Replica {
     }
   }
 
-  /** Takes note of a run that failed, and with it perhaps of the end of this replica. */
-  void failed(Throwable thrown) {
+  /**
+   * Takes note of a run that failed, and tells whether it was the one that ends this replica: then
+   * the caller tells those that asked for it, and {@link #abandon abandons} the rest.
+   */
+  boolean failed(Throwable thrown) {
     if (thrown instanceof InferenceException) {
-      return;
+      return false;
     }
     boolean broken =
         thrown instanceof DeviceLostException || failures.incrementAndGet() >= MOST_FAILURES;
-    if (broken && failure.compareAndSet(null, thrown)) {
-      waiting.getAndUpdate(rows -> rows | CLOSED);
-      evict();
-      wakeAll();
-      serving.deviceFailed(this, thrown);
+    if (!broken || !failure.compareAndSet(null, thrown)) {
+      return false;
     }
+    serving.deviceFailed(this, thrown);
+    waiting.getAndUpdate(rows -> rows | CLOSED);
+    return true;
+  }
+
+  /** Leaves what waits to others, and says that this replica has ended. */
+  void abandon() {
+    evict();
+    wakeAll();
+    serving.tellOfFailure(this);
   }
 
   /**
@@ -394,7 +406,10 @@ final class Replica {
           if (rows == request.rows()) {
             serving.submit(request);
           } else {
-            request.completeExceptionally(failureOf(failure.get()));
+            if (request.drop()) {
+              counters.failed.increment();
+              request.completeExceptionally(failureOf(failure.get()));
+            }
           }
         });
   }

@@ -19,6 +19,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 abstract class Request<A> extends CompletableFuture<A> {
   static final long NO_DEADLINE = Long.MAX_VALUE;
 
+  private static final int DROPPED = -1;
+
   private final int rows;
   private final boolean alone;
   private final long deadline;
@@ -103,6 +105,14 @@ abstract class Request<A> extends CompletableFuture<A> {
     return unanswered.addAndGet(-count) == 0 && !isDone();
   }
 
+  /**
+   * Gives up on an answer that somebody still waits for, and returns true to the first who does:
+   * several parts may go wrong at once.
+   */
+  final boolean drop() {
+    return !isDone() && unanswered.getAndSet(DROPPED) > 0;
+  }
+
   /** Hands the whole answer over. */
   final void finish() {
     complete(answer());
@@ -121,25 +131,24 @@ abstract class Request<A> extends CompletableFuture<A> {
     }
   }
 
+  // The place in the queue is free before anyone can see that the request is done.
+
   @Override
   public boolean complete(A value) {
-    boolean first = super.complete(value);
     withdraw();
-    return first;
+    return super.complete(value);
   }
 
   @Override
   public boolean completeExceptionally(Throwable failure) {
-    boolean first = super.completeExceptionally(failure);
     withdraw();
-    return first;
+    return super.completeExceptionally(failure);
   }
 
   @Override
   public boolean cancel(boolean mayInterruptIfRunning) {
-    boolean cancelled = super.cancel(mayInterruptIfRunning);
     withdraw();
-    return cancelled;
+    return super.cancel(mayInterruptIfRunning);
   }
 
   /** Some rows of a request that wait for a replica, and run together. */

@@ -164,17 +164,21 @@ final class Serving {
     }
   }
 
-  /** Takes note that a replica serves no longer, on its worker's thread. */
+  /** Takes note of why a replica is about to serve no longer. */
   void deviceFailed(Replica replica, Throwable failure) {
     failed.put(replica.device(), failure);
+  }
+
+  /** Says that a replica serves no longer, on its worker's thread. */
+  void tellOfFailure(Replica replica) {
     int left = (int) fleet.replicas().stream().filter(Replica::isOpen).count();
     log.error(
         "{} serves no longer, {} of {} devices are left",
         replica.engine(),
         left,
         devices.size(),
-        failure);
-    tell(listener -> listener.deviceFailed(replica.device(), failure, left));
+        replica.failure());
+    tell(listener -> listener.deviceFailed(replica.device(), replica.failure(), left));
   }
 
   private void tell(Consumer<RankerListener> event) {

@@ -21,7 +21,8 @@ import org.slf4j.LoggerFactory;
  * <h2>Two ways to run</h2>
  *
  * <p>{@code infer} is for models with one float input, one id input and one float output, whatever
- * their names. Any other model is fed by name:
+ * their names, and {@code rank} for the same with one user and many candidates. Any other model is
+ * fed by name:
  *
  * <pre>{@code
  * session.input("history").put(history);
@@ -33,6 +34,7 @@ import org.slf4j.LoggerFactory;
 public final class Session implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Session.class);
   private static final Object CLOSED = "closed";
+  private static final String BY_NAME = "use input(name).put(values), run(rows) and output(name)";
   private static final VarHandle USER;
 
   static {
@@ -85,7 +87,22 @@ public final class Session implements AutoCloseable {
     boolean pair = denseIndex >= 0;
     this.dense = pair ? inputs[denseIndex] : null;
     this.sparse = pair ? inputs[1 - denseIndex] : null;
-    this.scores = pair ? outputs[0] : null;
+    this.scores = pair || engine.ranks() ? outputs[0] : null;
+  }
+
+  /** Tells whether the model is of the kind that {@code infer} is for. */
+  boolean takesDenseAndSparse() {
+    return dense != null;
+  }
+
+  /** Returns the input of floats that {@code infer} is about. */
+  InputTensor dense() {
+    return dense;
+  }
+
+  /** Returns the input of ids that {@code infer} is about. */
+  InputTensor sparse() {
+    return sparse;
   }
 
   /**
@@ -162,6 +179,45 @@ public final class Session implements AutoCloseable {
   }
 
   /**
+   * Scores the candidates of one user, in an engine that was opened with {@link
+   * EngineOptions.Builder#shared(String, int, int) shared inputs}: what is the user's is given
+   * once, and computed once as far as the model allows. {@link Ranking#top} picks the best.
+   *
+   * @param userDense the user's floats, in the order of the model's columns; empty where none are
+   *     shared
+   * @param userIds the user's ids, likewise
+   * @param candidateDense the candidates' floats, one row after the other; empty where all are
+   *     shared
+   * @param candidateIds the candidates' ids, likewise
+   * @return a new array with the scores of each candidate, one after the other
+   * @throws IllegalArgumentException if a value does not fit, naming the input, what was given and
+   *     what is wanted
+   * @throws IllegalStateException if the session or its engine is closed, or another thread is
+   *     using the session
+   * @throws UnsupportedOperationException if the engine shares no inputs, or the model has others
+   *     than one of floats and one of ids, or several outputs
+   * @throws InferenceException if the run failed
+   */
+  public float[] rank(
+      float[] userDense, long[] userIds, float[] candidateDense, long[] candidateIds) {
+    return rank(userDense, userIds, candidateDense, candidateIds, Values.LONG_ARRAY);
+  }
+
+  /**
+   * Scores the candidates of one user, as {@link #rank(float[], long[], float[], long[])} does.
+   *
+   * @param userDense the user's floats
+   * @param userIds the user's ids
+   * @param candidateDense the candidates' floats, one row after the other
+   * @param candidateIds the candidates' ids, one row after the other
+   * @return a new array with the scores of each candidate, one after the other
+   */
+  public float[] rank(
+      float[] userDense, int[] userIds, float[] candidateDense, int[] candidateIds) {
+    return rank(userDense, userIds, candidateDense, candidateIds, Values.INT_ARRAY);
+  }
+
+  /**
    * Returns an input by its name.
    *
    * @param name the input's name in the model
@@ -229,7 +285,7 @@ public final class Session implements AutoCloseable {
 
   private <D, S> float[] infer(Values<D> denseForm, D denseRows, Values<S> sparseForm, S ids) {
     if (dense == null) {
-      throw engine.notDenseAndSparse("use input(name).put(values), run(rows) and output(name)");
+      throw engine.notDenseAndSparse(BY_NAME);
     }
     enter();
     try {
@@ -238,6 +294,21 @@ public final class Session implements AutoCloseable {
           dense.rules(), rows, sparse.rules(), sparse.rules().check(sparseForm, ids));
       denseForm.copy(denseRows, 0, rows, dense, 0);
       sparseForm.copy(ids, 0, rows, sparse, 0);
+      execute(rows);
+      return scores.copyFloats();
+    } finally {
+      exit();
+    }
+  }
+
+  private <I> float[] rank(
+      float[] userDense, I userIds, float[] candidateDense, I candidateIds, Values<I> ids) {
+    RankInputs<I> request =
+        engine.rankPlaces(BY_NAME).request(userDense, userIds, candidateDense, candidateIds, ids);
+    enter();
+    try {
+      int rows = request.check(place -> inputs[place].rules());
+      request.copy(this, 0, rows);
       execute(rows);
       return scores.copyFloats();
     } finally {

@@ -174,9 +174,7 @@ final class Worker implements Runnable {
       // Memory ran out, or this code is wrong: nobody may wait for an answer that never comes.
       runningRows = 0;
       log.error("a worker of {} failed", replica, e);
-      InferenceException failure = replica.failureOf(e);
-      batch.forEach(part -> fail(part, failure));
-      replica.failed(e);
+      fail(batch, e);
     }
   }
 
@@ -326,13 +324,20 @@ final class Worker implements Runnable {
       }
       return;
     }
+    fail(parts, thrown);
+  }
+
+  private void fail(List<Request.Part> parts, Throwable thrown) {
+    boolean last = replica.failed(thrown);
     InferenceException failure = replica.failureOf(thrown);
     parts.forEach(part -> fail(part, failure));
-    replica.failed(thrown);
+    if (last) {
+      replica.abandon();
+    }
   }
 
   private void fail(Request.Part part, InferenceException failure) {
-    if (!part.request.isDone()) {
+    if (part.request.drop()) {
       replica.counters().failed.increment();
       part.request.completeExceptionally(failure);
     }

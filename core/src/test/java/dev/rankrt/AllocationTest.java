@@ -29,7 +29,7 @@ class AllocationTest {
   }
 
   /** Returns the bytes that a call allocates, once it has been called often enough to settle. */
-  private static double bytesPerCall(Runnable call) {
+  static double bytesPerCall(Runnable call) {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     double least = Double.MAX_VALUE;
     for (int attempt = 0; attempt < 5; attempt++) {

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ai.onnxruntime.OrtEnvironment;
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.NativeLoadException;
+import dev.rankrt.streams.WaitPolicy;
 import dev.rankrt.testing.CapturedLog;
 import dev.rankrt.testing.FakeBackend;
 import dev.rankrt.testing.Forked;
@@ -30,6 +31,7 @@ import org.slf4j.simple.SimpleLogger;
 class BackendsTest {
   private final String withoutOnnxRuntime =
       Forked.classPathOf(
+          WaitPolicy.class,
           BackendsTest.class,
           Engine.class,
           NativeLoadException.class,

@@ -6,13 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.EngineOptions.IdRange;
+import dev.rankrt.streams.AffinityPolicy;
+import dev.rankrt.streams.WaitPolicy;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -70,13 +75,17 @@ class DescriptionsTest {
             .pin("/head/Sigmoid", Precision.BF16)
             .planCache(Path.of("plans"))
             .timingCache(Path.of("timings"))
-            .sample("ids", new int[] {1, 2});
+            .sample("ids", new int[] {1, 2})
+            .waitPolicy(WaitPolicy.SPIN)
+            .streamPriority(-1)
+            .affinity(AffinityPolicy.none());
     EngineOptions options = builder.build();
     builder.maxBatch(8).idRange("ids", 0, 0).idRange("item", 0, 0);
     assertEquals(
         "EngineOptions[device=gpu:1, precision=BF16, maxBatch=7, padding=false, cpuThreads=2, idRanges={ids=1 to 9},"
             + " optimizeFor=[1, 7], builderLevel=5, workspaceBytes=1048576, pins={/head/Sigmoid=BF16},"
-            + " planCache=plans, timingCache=timings, sample of [ids]]",
+            + " planCache=plans, timingCache=timings, sample of [ids], shared={}, waitPolicy=SPIN, streamPriority=-1,"
+            + " affinity=anywhere]",
         options.toString());
     assertEquals(Optional.of(new IdRange(1, 9)), options.idRange("ids"));
     assertEquals(Set.of("ids"), options.idRanges().keySet());
@@ -135,5 +144,59 @@ class DescriptionsTest {
   void type_ofFloats_isAFloatOnTheHost(DataType type) {
     assertEquals(type.name().contains("FLOAT"), type.isFloat());
     assertEquals(type.isFloat() ? Float.BYTES : type.bytes(), type.hostBytes());
+  }
+
+  @Test
+  void rankerOptions_setAndLeftAlone_sayWhatTheyAre() {
+    RankerOptions defaults = RankerOptions.defaults();
+    assertEquals(
+        "RankerOptions[devices=[], workers=default, queueCapacity=default, deadline=none,"
+            + " batchingWindow=PT0S, affinity=the GPU's node]",
+        defaults.toString());
+    assertTrue(defaults.workers().isEmpty() && defaults.queueCapacity().isEmpty());
+    assertTrue(defaults.deadline().isEmpty() && defaults.listener().isEmpty());
+    RankerOptions.Builder builder =
+        RankerOptions.builder()
+            .devices(Device.gpu(0), Device.gpu(1))
+            .workers(3)
+            .queueCapacity(100)
+            .deadline(Duration.ofMillis(10))
+            .batchingWindow(Duration.ofNanos(20_000))
+            .affinity(AffinityPolicy.none());
+    RankerOptions options = builder.build();
+    builder.workers(1).devices(Device.cpu());
+    assertEquals(
+        "RankerOptions[devices=[gpu:0, gpu:1], workers=3, queueCapacity=100, deadline=PT0.01S,"
+            + " batchingWindow=PT0.00002S, affinity=anywhere]",
+        options.toString());
+  }
+
+  @Test
+  void rankerOptions_thatCannotBe_areRefusedByName() {
+    RankerOptions.Builder builder = RankerOptions.builder();
+    List<Executable> refused =
+        List.of(
+            () -> builder.workers(0),
+            () -> builder.queueCapacity(0),
+            () -> builder.deadline(Duration.ZERO),
+            () -> builder.batchingWindow(Duration.ofNanos(-1)),
+            () -> builder.batchingWindow(Duration.ofSeconds(2)),
+            () -> builder.devices(),
+            () -> builder.devices(Device.gpu(1), Device.gpu(1)),
+            () -> builder.devices(Device.auto(), Device.gpu(0)));
+    List<String> words =
+        List.of(
+            "workers",
+            "queueCapacity",
+            "deadline",
+            "batchingWindow",
+            "batchingWindow",
+            "devices",
+            "devices",
+            "auto");
+    for (int i = 0; i < refused.size(); i++) {
+      String message = assertThrows(IllegalArgumentException.class, refused.get(i)).getMessage();
+      assertTrue(message.startsWith(words.get(i)), message);
+    }
   }
 }

@@ -111,70 +111,6 @@ abstract class EngineContract {
         "ranker-" + idType + ".onnx", OnnxModels.ranker(idType).bytes(), options());
   }
 
-  /** Rows for {@link OnnxModels#ranker}, each of them different. */
-  private static final class Rows {
-    final int count;
-    final float[] dense;
-    final int[] ids;
-
-    Rows(int count) {
-      this(new Random(count), count);
-    }
-
-    Rows(Random random, int count) {
-      this.count = count;
-      this.dense = new float[count * DENSE];
-      this.ids = new int[count * IDS];
-      for (int i = 0; i < dense.length; i++) {
-        dense[i] = random.nextFloat() * 2 - 1;
-      }
-      for (int i = 0; i < ids.length; i++) {
-        ids[i] = random.nextInt(VOCABULARY);
-      }
-    }
-
-    Rows part(int from, int to) {
-      Rows part = new Rows(to - from);
-      System.arraycopy(dense, from * DENSE, part.dense, 0, part.dense.length);
-      System.arraycopy(ids, from * IDS, part.ids, 0, part.ids.length);
-      return part;
-    }
-
-    long[] longIds() {
-      return Arrays.stream(ids).asLongStream().toArray();
-    }
-
-    float[][] denseRows() {
-      return rows(float[][]::new, dense, DENSE);
-    }
-
-    int[][] idRows() {
-      return rows(int[][]::new, ids, IDS);
-    }
-
-    long[][] longIdRows() {
-      return rows(long[][]::new, longIds(), IDS);
-    }
-
-    @SuppressWarnings("SuspiciousSystemArraycopy") // both are arrays of the same type
-    private <T> T[] rows(java.util.function.IntFunction<T[]> array, T flat, int width) {
-      T[] rows = array.apply(count);
-      for (int row = 0; row < count; row++) {
-        @SuppressWarnings("unchecked")
-        T one = (T) java.lang.reflect.Array.newInstance(flat.getClass().componentType(), width);
-        System.arraycopy(flat, row * width, one, 0, width);
-        rows[row] = one;
-      }
-      return rows;
-    }
-
-    double exact(int row) {
-      return OnnxModels.rankerScore(
-          Arrays.copyOfRange(dense, row * DENSE, (row + 1) * DENSE),
-          Arrays.copyOfRange(ids, row * IDS, (row + 1) * IDS));
-    }
-  }
-
   private void assertScores(Rows rows, float[] scores) {
     assertEquals(rows.count, scores.length);
     for (int row = 0; row < rows.count; row++) {
@@ -1260,6 +1196,77 @@ abstract class EngineContract {
     }
   }
 
+  // ----------------------------------------------------------------------- warm-up and counting
+
+  @Test
+  void open_hasRunTheSmallestAndTheLargestBatch() {
+    try (Engine engine = engines.open(OnnxModels.ranker(INT64), options())) {
+      EngineStats stats = engine.stats();
+      assertTrue(stats.runs() >= 2, stats::toString);
+      assertTrue(stats.rows() >= 1 + MAX_BATCH, stats::toString);
+      assertEquals(0, stats.paddedRows(), stats::toString);
+    }
+  }
+
+  @Test
+  void stats_countRunsAndRowsOfSessionsOpenAndClosed() {
+    try (Engine engine = engines.open(OnnxModels.ranker(INT64), options())) {
+      EngineStats before = engine.stats();
+      long padded = 0;
+      try (Session open = engine.newSession()) {
+        for (int count = 1; count <= MAX_BATCH; count++) {
+          Rows rows = new Rows(count);
+          open.infer(rows.dense, rows.ids);
+          try (Session closed = engine.newSession()) {
+            closed.infer(rows.dense, rows.ids);
+          }
+          padded += 2L * paddingOf(count);
+        }
+        EngineStats stats = engine.stats();
+        assertEquals(2 * MAX_BATCH, stats.runs() - before.runs());
+        assertEquals(MAX_BATCH * (MAX_BATCH + 1L), stats.rows() - before.rows());
+        assertEquals(padded, stats.paddedRows() - before.paddedRows());
+        assertEquals(replays() ? 0 : stats.runs(), stats.fallbacks());
+      }
+    }
+  }
+
+  @Test
+  void stats_withoutPadding_countRunsThatNoGraphWasCapturedFor() {
+    try (Engine engine = engines.open(OnnxModels.ranker(INT64), options().padding(false));
+        Session session = engine.newSession()) {
+      EngineStats before = engine.stats();
+      for (int count : new int[] {1, 2, 3, 4, 5}) {
+        Rows rows = new Rows(count);
+        session.infer(rows.dense, rows.ids);
+      }
+      EngineStats stats = engine.stats();
+      assertEquals(5, stats.runs() - before.runs());
+      assertEquals(0, stats.paddedRows());
+      assertEquals(replays() ? 2 : 5, stats.fallbacks() - before.fallbacks());
+    }
+  }
+
+  @Test
+  void stats_ofARequestThatIsRefused_stayAsTheyAre() {
+    try (Engine engine = engines.open(OnnxModels.ranker(INT64), options());
+        Session session = engine.newSession()) {
+      EngineStats before = engine.stats();
+      assertThrows(
+          IllegalArgumentException.class, () -> session.infer(new float[DENSE + 1], new int[IDS]));
+      assertEquals(before, engine.stats());
+    }
+  }
+
+  /** Tells whether the backend replays graphs, of batches that are powers of two. */
+  private boolean replays() {
+    return device().type() == Device.Type.GPU;
+  }
+
+  private int paddingOf(int rows) {
+    return replays() && rows > 1 ? Integer.highestOneBit(rows - 1) * 2 - rows : 0;
+  }
+
   // ------------------------------------------------------------------ what PyTorch says of models
 
   private Engine family(String family, Reference reference) {
@@ -1299,6 +1306,30 @@ abstract class EngineContract {
         assertTrue(largest <= tolerance(), size + " rows of " + family + " differ by " + largest);
       }
       Differences.add(device().toString(), precision(), family, rows, largest);
+    }
+  }
+
+  /**
+   * What lies behind a request's rows in memory fills its bucket on a GPU. Here it is other rows,
+   * and then values that are no numbers.
+   */
+  @ParameterizedTest
+  @FieldSource("families")
+  void family_whateverFillsItsBucket_scoresEveryRowTheSame(String family) throws IOException {
+    Reference reference = Reference.load(family);
+    try (Session session = family(family, reference).newSession()) {
+      int most = session.engine().maxBatch();
+      for (int size = 1; size <= most; size++) {
+        int[] rows = reference.from(3 * size, size);
+        reference.put(session, reference.from(0, most));
+        List<float[]> expected = reference.run(session, rows);
+        reference.put(session, reference.from(77, most));
+        reference.fillFloats(session, Float.NaN);
+        List<float[]> scores = reference.run(session, rows);
+        for (int output = 0; output < expected.size(); output++) {
+          assertArrayEquals(expected.get(output), scores.get(output), family + ", rows: " + size);
+        }
+      }
     }
   }
 

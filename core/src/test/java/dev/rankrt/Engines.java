@@ -38,6 +38,11 @@ final class Engines implements AutoCloseable {
     }
   }
 
+  /** Returns the installed backends, watched. */
+  Backends backends() {
+    return backends;
+  }
+
   /** Returns a path in a folder that goes with this object. */
   Path path(String name) {
     return folder.resolve(name);

@@ -1,7 +1,15 @@
 package dev.rankrt;
 
+import static dev.rankrt.testing.OnnxModel.Type.INT64;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.rankrt.testing.OnnxModels;
+import java.nio.FloatBuffer;
+import java.nio.LongBuffer;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 
 /** The contract on the first GPU, in every precision. */
 @Tag("gpu")
@@ -22,6 +30,25 @@ class GpuEngineTest {
     @Override
     Precision precision() {
       return precision;
+    }
+
+    @Test
+    void run_onViews_allocatesNothing() {
+      try (Engine engine = engines.open(OnnxModels.ranker(INT64), options());
+          Session session = engine.newSession()) {
+        FloatBuffer dense = session.input("dense").floats();
+        LongBuffer ids = session.input("ids").longs();
+        FloatBuffer scores = session.output("score").floats();
+        double bytes =
+            AllocationTest.bytesPerCall(
+                () -> {
+                  dense.put(0, 1);
+                  ids.put(0, 2);
+                  session.run(3);
+                  assertEquals(3, scores.remaining());
+                });
+        assertTrue(bytes < 1, bytes + " bytes a call");
+      }
     }
   }
 

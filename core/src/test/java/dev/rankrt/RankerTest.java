@@ -22,14 +22,15 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -52,7 +53,7 @@ class RankerTest {
   private final List<Integer> runs = new ArrayList<>();
   private final Semaphore entered = new Semaphore(0);
   private final Semaphore mayLeave = new Semaphore(0);
-  private final ConcurrentLinkedQueue<String> heard = new ConcurrentLinkedQueue<>();
+  private final BlockingQueue<String> heard = new LinkedBlockingQueue<>();
   private final ExecutorService threads = Executors.newCachedThreadPool();
 
   @TempDir Path folder;
@@ -521,11 +522,10 @@ class RankerTest {
     for (int i = 0; i < 20; i++) {
       assertAnswer(i, 3, ask(i, 3));
     }
-    assertEquals(List.of("gpu:0 failed, 1 left: scripted"), List.copyOf(heard));
+    assertEquals("gpu:0 failed, 1 left: scripted", heard.poll(PATIENCE_SECONDS, TimeUnit.SECONDS));
     assertEquals(
         List.of(false, true),
         ranker.stats().replicas().stream().map(Ranker.ReplicaStats::serving).toList());
-    assertEquals(1, backend.openEngines.get());
   }
 
   @Test

@@ -35,7 +35,8 @@ public interface Backend {
   Optional<String> unavailable(Device device);
 
   /**
-   * Loads a model, building it first where that is needed.
+   * Loads a model, building it first where that is needed. Inputs that the options share become
+   * what {@link EngineOptions.Builder#shared(String, int, int)} says.
    *
    * @param model an existing, readable, non-empty file
    * @param device a device of this backend's kind that was found available

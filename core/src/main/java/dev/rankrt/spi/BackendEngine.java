@@ -1,6 +1,7 @@
 package dev.rankrt.spi;
 
 import dev.rankrt.AccuracyReport;
+import dev.rankrt.EngineStats;
 import dev.rankrt.Precision;
 import dev.rankrt.TensorSpec;
 import java.util.List;
@@ -51,6 +52,23 @@ public interface BackendEngine extends AutoCloseable {
   default Optional<AccuracyReport> accuracy() {
     return Optional.empty();
   }
+
+  /**
+   * Returns the batch sizes whose first run takes longer than later ones, because the backend
+   * prepares something for each. All of them are run before the engine is given to its user.
+   *
+   * @return sizes, the smallest first; none where nothing is gained by that
+   */
+  default List<Integer> buckets() {
+    return List.of();
+  }
+
+  /**
+   * Returns what the sessions have run.
+   *
+   * @return counts since the engine was opened, after its end as well
+   */
+  EngineStats stats();
 
   /**
    * Returns where the device is, for placing threads near it.

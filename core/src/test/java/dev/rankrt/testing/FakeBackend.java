@@ -3,6 +3,7 @@ package dev.rankrt.testing;
 import dev.rankrt.DataType;
 import dev.rankrt.Device;
 import dev.rankrt.EngineOptions;
+import dev.rankrt.EngineStats;
 import dev.rankrt.Precision;
 import dev.rankrt.Shape;
 import dev.rankrt.TensorSpec;
@@ -155,6 +156,11 @@ public final class FakeBackend implements Backend {
     @Override
     public Precision precision() {
       return Precision.FP32;
+    }
+
+    @Override
+    public EngineStats stats() {
+      return new EngineStats(runs.get(), 0, 0, 0);
     }
 
     @Override

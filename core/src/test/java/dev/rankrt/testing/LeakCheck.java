@@ -2,6 +2,7 @@ package dev.rankrt.testing;
 
 import dev.rankrt.Device;
 import dev.rankrt.EngineOptions;
+import dev.rankrt.EngineStats;
 import dev.rankrt.Precision;
 import dev.rankrt.TensorSpec;
 import dev.rankrt.spi.Backend;
@@ -106,6 +107,16 @@ public final class LeakCheck implements AfterEachCallback {
     @Override
     public Precision precision() {
       return engine.precision();
+    }
+
+    @Override
+    public List<Integer> buckets() {
+      return engine.buckets();
+    }
+
+    @Override
+    public EngineStats stats() {
+      return engine.stats();
     }
 
     @Override

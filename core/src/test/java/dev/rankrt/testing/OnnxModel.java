@@ -19,7 +19,6 @@ public final class OnnxModel {
   public static final long BATCH = -1;
 
   private static final int IR_VERSION = 8;
-  private static final int OPSET = 17;
 
   /** Element types, with their numbers in onnx.proto. Immutable. */
   public enum Type {
@@ -51,6 +50,17 @@ public final class OnnxModel {
               }));
     }
 
+    /** Makes an attribute that is a float. */
+    public static Attribute of(String name, float value) {
+      return new Attribute(
+          name,
+          message(
+              out -> {
+                out.writeFloat(2, value);
+                out.writeEnum(20, 1);
+              }));
+    }
+
     /** Makes an attribute that is a list of integers. */
     public static Attribute ofList(String name, long... values) {
       return new Attribute(
@@ -64,12 +74,26 @@ public final class OnnxModel {
               }));
     }
 
+    /**
+     * Makes an attribute that is a graph of nodes with one output, which reads what is around it.
+     */
+    public static Attribute of(String name, OnnxModel graph) {
+      return new Attribute(
+          name,
+          message(
+              out -> {
+                out.writeBytes(6, graph.graph());
+                out.writeEnum(20, 5);
+              }));
+    }
+
     /** Makes an attribute that is an element type. */
     public static Attribute of(String name, Type type) {
       return of(name, type.number);
     }
   }
 
+  private int opset = 17;
   private final List<ByteString> nodes = new ArrayList<>();
   private final List<ByteString> initializers = new ArrayList<>();
   private final List<ByteString> inputs = new ArrayList<>();
@@ -93,16 +117,18 @@ public final class OnnxModel {
     return this;
   }
 
-  /** Adds a node with one output. Inputs are separated by blanks. */
-  public OnnxModel node(String operator, String inputs, String output, Attribute... attributes) {
+  /** Adds a node. Inputs are separated by blanks, and so are outputs. */
+  public OnnxModel node(String operator, String inputs, String outputs, Attribute... attributes) {
     nodes.add(
         message(
             out -> {
               for (String input : inputs.split(" ", -1)) {
                 out.writeString(1, input);
               }
-              out.writeString(2, output);
-              out.writeString(3, operator + "_to_" + output);
+              for (String output : outputs.split(" ", -1)) {
+                out.writeString(2, output);
+              }
+              out.writeString(3, operator + "_to_" + outputs);
               out.writeString(4, operator);
               for (Attribute attribute : attributes) {
                 ByteString name = message(named -> named.writeString(1, attribute.name()));
@@ -127,25 +153,55 @@ public final class OnnxModel {
     return initializer(name, Type.INT64, raw, dimensions);
   }
 
-  /** Returns the file's contents. */
-  public byte[] bytes() {
-    ByteString graph =
+  /** Adds a constant of floats that lie in another file, from its beginning. */
+  public OnnxModel floatsInFile(String name, String file, long... dimensions) {
+    initializers.add(
         message(
             out -> {
-              write(out, 1, nodes);
-              out.writeString(2, "test");
-              write(out, 5, initializers);
-              write(out, 11, inputs);
-              write(out, 12, outputs);
-            });
-    ByteString opset = message(out -> out.writeInt64(2, OPSET));
+              for (long dimension : dimensions) {
+                out.writeInt64(1, dimension);
+              }
+              out.writeInt32(2, Type.FLOAT.number);
+              out.writeString(8, name);
+              out.writeBytes(
+                  13,
+                  message(
+                      entry -> {
+                        entry.writeString(1, "location");
+                        entry.writeString(2, file);
+                      }));
+              out.writeEnum(14, 1);
+            }));
+    return this;
+  }
+
+  /** Sets the version of the operators. */
+  public OnnxModel opset(int version) {
+    opset = version;
+    return this;
+  }
+
+  /** Returns the file's contents. */
+  public byte[] bytes() {
+    ByteString versions = message(out -> out.writeInt64(2, opset));
     return message(
             out -> {
               out.writeInt64(1, IR_VERSION);
-              out.writeBytes(7, graph);
-              out.writeBytes(8, opset);
+              out.writeBytes(7, graph());
+              out.writeBytes(8, versions);
             })
         .toByteArray();
+  }
+
+  private ByteString graph() {
+    return message(
+        out -> {
+          write(out, 1, nodes);
+          out.writeString(2, "test");
+          write(out, 5, initializers);
+          write(out, 11, inputs);
+          write(out, 12, outputs);
+        });
   }
 
   private OnnxModel initializer(String name, Type type, ByteBuffer raw, long... dimensions) {

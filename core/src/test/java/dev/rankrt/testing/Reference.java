@@ -2,14 +2,17 @@ package dev.rankrt.testing;
 
 import dev.rankrt.InputTensor;
 import dev.rankrt.Session;
+import dev.rankrt.TensorSpec;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.reflect.Array;
+import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
@@ -139,6 +142,16 @@ public final class Reference {
     return IntStream.range(start, start + count).map(row -> row % rows()).toArray();
   }
 
+  /** Returns some rows of an input: an array of floats, ints or longs. */
+  public Object input(String name, int[] rows) {
+    return inputs.get(name).take(rows);
+  }
+
+  /** Returns the names of the inputs. */
+  public Set<String> inputs() {
+    return inputs.keySet();
+  }
+
   /**
    * Runs rows, in as many calls as the engine needs, and returns the largest difference of any
    * output.
@@ -148,7 +161,7 @@ public final class Reference {
     double largest = 0;
     for (int start = 0; start < rows.length; start += limit) {
       int[] part = Arrays.copyOfRange(rows, start, Math.min(rows.length, start + limit));
-      inputs.forEach((name, column) -> put(session.input(name), column.take(part)));
+      put(session, part);
       session.run(part.length);
       for (Map.Entry<String, Column> output : outputs.entrySet()) {
         double[] expected = (double[]) output.getValue().take(part);
@@ -157,6 +170,30 @@ public final class Reference {
       }
     }
     return largest;
+  }
+
+  /** Puts rows into a session's memory. */
+  public void put(Session session, int[] rows) {
+    inputs.forEach((name, column) -> put(session.input(name), column.take(rows)));
+  }
+
+  /** Fills all of the memory of a session's floats with one value. */
+  public void fillFloats(Session session, float value) {
+    for (TensorSpec spec : session.engine().inputs()) {
+      if (spec.type().isFloat()) {
+        FloatBuffer memory = session.input(spec.name()).floats();
+        for (int i = 0; i < memory.capacity(); i++) {
+          memory.put(i, value);
+        }
+      }
+    }
+  }
+
+  /** Runs rows in one call, and returns every output. */
+  public List<float[]> run(Session session, int[] rows) {
+    put(session, rows);
+    session.run(rows.length);
+    return outputs.keySet().stream().map(output -> session.output(output).toFloatArray()).toList();
   }
 
   private static void put(InputTensor input, Object values) {

@@ -29,8 +29,9 @@ import java.util.Optional;
  * @param folders folders to look into first
  * @param system whether to look where the system keeps libraries
  * @param redistJars whether to extract from redist jars
- * @param cacheFolder where to extract to; empty for {@code ~/.cache/rankrt}, or a folder of the
- *     user's own under {@code java.io.tmpdir} where the home cannot be written
+ * @param cacheFolder where to extract to; empty for {@code rankrt} in {@code $XDG_CACHE_HOME} or
+ *     {@code ~/.cache}, or a folder of the user's own under {@code java.io.tmpdir} where the home
+ *     cannot be written
  */
 public record LoadOptions(
     List<Path> folders, boolean system, boolean redistJars, Optional<Path> cacheFolder) {

@@ -9,14 +9,14 @@ package dev.rankrt.streams;
  */
 public enum WaitPolicy {
   /**
-   * Asks the GPU again and again. The lowest latency; takes a whole core for as long as it waits,
-   * so there should be no more waiting threads than cores.
+   * Lets the driver watch for the end. The lowest latency; takes a whole core for as long as it
+   * waits, so there should be no more waiting threads than cores.
    */
   SPIN,
 
   /**
-   * Asks again and again, and lets other threads run in between. Nearly as fast as {@link #SPIN}
-   * while cores are idle, and still works when there are more threads than cores.
+   * Asks the driver again and again, and lets other threads run in between. Nearly as fast as
+   * {@link #SPIN} while cores are idle, and still works when there are more threads than cores.
    */
   YIELD,
 
@@ -27,9 +27,10 @@ public enum WaitPolicy {
   BLOCK,
 
   /**
-   * Spins for about as long as the stream's recent waits took, then blocks. What a service should
-   * use unless it measured that another is better: the latency of {@link #SPIN} while the GPU
-   * answers as it usually does, and the manners of {@link #BLOCK} when it does not.
+   * Spins where the stream's recent waits were short, and blocks where they were longer than a
+   * millisecond. What a service should use unless it measured that another is better: the latency
+   * of {@link #SPIN} while the GPU answers as a ranking model lets it, and the manners of {@link
+   * #BLOCK} when it does not.
    */
   ADAPTIVE
 }

@@ -9,13 +9,17 @@ import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.TensorInfo;
 import dev.rankrt.DataType;
 import dev.rankrt.EngineOptions;
+import dev.rankrt.EngineStats;
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
 import dev.rankrt.TensorSpec;
+import dev.rankrt.internal.RunCounters;
 import dev.rankrt.internal.Signature;
 import dev.rankrt.internal.Signature.Declared;
+import dev.rankrt.internal.onnx.SharedModel;
 import dev.rankrt.spi.BackendEngine;
 import dev.rankrt.spi.BackendSession;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -40,6 +44,7 @@ final class OnnxRuntimeEngine implements BackendEngine {
   private final Signature signature;
   private final int minBatch;
   private final int maxBatch;
+  private final RunCounters counters = new RunCounters();
 
   private OnnxRuntimeEngine(OrtSession model, Signature signature, EngineOptions options) {
     this.model = model;
@@ -65,7 +70,7 @@ final class OnnxRuntimeEngine implements BackendEngine {
       settings.setIntraOpNumThreads(options.cpuThreads());
       // What goes wrong is in the exception; the host's standard error is not ours to write to.
       settings.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL);
-      model = OrtEnvironment.getEnvironment().createSession(file.toString(), settings);
+      model = load(file, settings, options);
       Signature signature = signature(file, model);
       OnnxRuntimeEngine engine = new OnnxRuntimeEngine(model, signature, options);
       success = true;
@@ -77,6 +82,27 @@ final class OnnxRuntimeEngine implements BackendEngine {
       if (!success && model != null) {
         close(model);
       }
+    }
+  }
+
+  private static OrtSession load(
+      Path file, OrtSession.SessionOptions settings, EngineOptions options) throws OrtException {
+    OrtEnvironment environment = OrtEnvironment.getEnvironment();
+    if (options.shared().isEmpty()) {
+      return environment.createSession(file.toString(), settings);
+    }
+    try (SharedModel rewritten = SharedModel.open(file, options.shared())) {
+      ByteBuffer bytes = direct(rewritten.size());
+      while (bytes.hasRemaining() && rewritten.read(bytes) >= 0) {
+        // read on
+      }
+      // Weights in other files are where they were.
+      settings.addConfigEntry(
+          "session.model_external_initializers_file_folder_path",
+          file.toAbsolutePath().getParent().toString());
+      return environment.createSession(bytes.flip(), settings);
+    } catch (IOException e) {
+      throw new ModelException("cannot read model file " + file.toAbsolutePath() + ": " + e, e);
     }
   }
 
@@ -202,6 +228,20 @@ final class OnnxRuntimeEngine implements BackendEngine {
   @Override
   public Precision precision() {
     return Precision.FP32;
+  }
+
+  @Override
+  public List<Integer> buckets() {
+    return minBatch() == maxBatch ? List.of(maxBatch) : List.of(minBatch(), maxBatch);
+  }
+
+  @Override
+  public EngineStats stats() {
+    return counters.stats();
+  }
+
+  RunCounters counters() {
+    return counters;
   }
 
   @Override

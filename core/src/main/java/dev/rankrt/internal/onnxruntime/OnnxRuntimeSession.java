@@ -9,6 +9,7 @@ import dev.rankrt.InferenceException;
 import dev.rankrt.Shape;
 import dev.rankrt.TensorSpec;
 import dev.rankrt.internal.HostTensor;
+import dev.rankrt.internal.RunCounters;
 import dev.rankrt.spi.BackendSession;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -28,6 +29,8 @@ final class OnnxRuntimeSession implements BackendSession {
    */
   private final Binding[] bindings;
 
+  private final RunCounters.Counter counter;
+
   OnnxRuntimeSession(OnnxRuntimeEngine engine) {
     this.engine = engine;
     int modelRows = engine.fixedBatch() > 0 ? engine.fixedBatch() : engine.maxBatch();
@@ -39,6 +42,7 @@ final class OnnxRuntimeSession implements BackendSession {
             .toList();
     this.outputs =
         engine.outputs().stream().map(spec -> allocate(spec, modelRows, modelRows, false)).toList();
+    this.counter = engine.counters().open();
   }
 
   /** Returns ONNX Runtime's name for a type. */
@@ -78,6 +82,7 @@ final class OnnxRuntimeSession implements BackendSession {
       for (HostTensor output : outputs) {
         output.fromModel(runRows);
       }
+      counter.ran(rows, runRows, false);
     } catch (OrtException e) {
       throw new InferenceException(
           "ONNX Runtime failed on " + rows + " rows: " + e.getMessage(), e);
@@ -86,6 +91,7 @@ final class OnnxRuntimeSession implements BackendSession {
 
   @Override
   public void close() {
+    engine.counters().close(counter);
     for (Binding binding : bindings) {
       if (binding != null) {
         binding.close();

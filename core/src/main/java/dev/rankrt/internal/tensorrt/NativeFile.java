@@ -5,6 +5,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.file.Path;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
@@ -41,7 +42,7 @@ final class NativeFile implements AutoCloseable {
   /**
    * Reads from a channel's position, and shows each piece to somebody who must leave it as it is.
    */
-  static NativeFile read(FileChannel channel, long size, Piece onPiece) throws IOException {
+  static NativeFile read(ReadableByteChannel channel, long size, Piece onPiece) throws IOException {
     // Not a pointer that allocates: such are registered, and may wait for the collector.
     Pointer memory = Pointer.malloc(Math.max(1, size));
     if (memory == null || memory.isNull()) {

@@ -2,11 +2,15 @@ package dev.rankrt.internal.tensorrt;
 
 import static org.bytedeco.tensorrt.global.nvonnxparser.createParser;
 
+import dev.rankrt.EngineOptions.Columns;
 import dev.rankrt.ModelException;
+import dev.rankrt.internal.onnx.SharedModel;
 import dev.rankrt.natives.internal.NativeObjects;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.StringJoiner;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.tensorrt.global.nvinfer.NetworkDefinitionCreationFlag;
@@ -39,15 +43,21 @@ final class OnnxParsing implements AutoCloseable {
    * the flag that 10 needs.
    */
   @SuppressWarnings("deprecation")
-  static OnnxParsing parse(TensorRt tensorRt, IBuilder builder, Path model) {
+  static OnnxParsing parse(
+      TensorRt tensorRt, IBuilder builder, Path model, Map<String, List<Columns>> shared) {
     int stronglyTyped = 1 << NetworkDefinitionCreationFlag.kSTRONGLY_TYPED.value;
-    return parse(tensorRt, builder, model, stronglyTyped);
+    return parse(tensorRt, builder, model, shared, stronglyTyped);
   }
 
   /** Parses a file into a new network with flags. */
-  static OnnxParsing parse(TensorRt tensorRt, IBuilder builder, Path model, int flags) {
+  static OnnxParsing parse(
+      TensorRt tensorRt,
+      IBuilder builder,
+      Path model,
+      Map<String, List<Columns>> shared,
+      int flags) {
     try (Messages messages = new Messages(tensorRt.log())) {
-      NativeFile bytes = NativeFile.read(model);
+      NativeFile bytes = shared.isEmpty() ? NativeFile.read(model) : rewritten(model, shared);
       INetworkDefinition network = builder.createNetworkV2(flags);
       IParser parser = network == null ? null : createParser(network, tensorRt.log());
       OnnxParsing parsing = new OnnxParsing(network, parser, bytes, model);
@@ -72,6 +82,13 @@ final class OnnxParsing implements AutoCloseable {
       }
     } catch (IOException e) {
       throw new ModelException("cannot read model file " + model.toAbsolutePath() + ": " + e, e);
+    }
+  }
+
+  private static NativeFile rewritten(Path model, Map<String, List<Columns>> shared)
+      throws IOException {
+    try (SharedModel rewritten = SharedModel.open(model, shared)) {
+      return NativeFile.read(rewritten, rewritten.size(), piece -> {});
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.rankrt.internal.tensorrt;
 
+import dev.rankrt.EngineOptions;
 import dev.rankrt.ModelException;
 import dev.rankrt.natives.RankRtException;
 import java.io.EOFException;
@@ -39,6 +40,9 @@ import org.bytedeco.javacpp.Pointer;
 final class Plan implements AutoCloseable {
   static final String TENSORRT = "tensorrt";
   static final String GPU = "gpu";
+
+  /** What a plan takes once a call; left out where every input has rows. */
+  static final String SHARED = "shared";
 
   private static final byte[] MAGIC = "RankRT\r\n".getBytes(StandardCharsets.US_ASCII);
 
@@ -161,6 +165,27 @@ final class Plan implements AutoCloseable {
       throw new ModelException(file.toAbsolutePath() + " is damaged: it ends within its header", e);
     } catch (IOException e) {
       throw new ModelException("cannot read plan " + file.toAbsolutePath() + ": " + e, e);
+    }
+  }
+
+  /**
+   * Checks that a plan takes once a call what the user says that it does.
+   *
+   * @param name what messages call the plan
+   * @throws ModelException if its inputs are shared otherwise, or it is another tool's
+   */
+  void requireShared(String name, EngineOptions options) {
+    String built = header.getProperty(SHARED, "{}");
+    String asked = options.shared().toString();
+    if (!built.equals(asked)) {
+      throw new ModelException(
+          name
+              + " was built with the shared inputs "
+              + built
+              + ", and was opened with "
+              + asked
+              + "; open it with the options that it was built with, or build it again from its ONNX"
+              + " file");
     }
   }
 

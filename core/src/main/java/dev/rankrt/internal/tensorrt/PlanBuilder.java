@@ -80,7 +80,7 @@ final class PlanBuilder {
    */
   Plan build(Path model, Precision precision, List<Integer> batches, int level) {
     report(options, "parsing " + model.getFileName());
-    try (OnnxParsing parsing = OnnxParsing.parse(tensorRt, builder, model)) {
+    try (OnnxParsing parsing = OnnxParsing.parse(tensorRt, builder, model, options.shared())) {
       INetworkDefinition network = parsing.network();
       requireServable(model, network);
       PrecisionPass.apply(
@@ -136,6 +136,9 @@ final class PlanBuilder {
       header.setProperty(Plan.GPU, describe(gpu));
       header.setProperty("precision", precision.name());
       header.setProperty("model", model.getFileName().toString());
+      if (!options.shared().isEmpty()) {
+        header.setProperty(Plan.SHARED, options.shared().toString());
+      }
       return new Plan(header, memory.data(), memory.size(), () -> NativeObjects.destroy(memory));
     } finally {
       tensorRt.log().remove(progress);

@@ -1,6 +1,7 @@
 package dev.rankrt.internal.tensorrt;
 
 import dev.rankrt.ModelException;
+import dev.rankrt.internal.onnx.OnnxFile;
 import dev.rankrt.natives.RankRtException;
 import dev.rankrt.natives.internal.PrivateFiles;
 import java.io.File;

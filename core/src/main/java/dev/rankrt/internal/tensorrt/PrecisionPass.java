@@ -2,6 +2,7 @@ package dev.rankrt.internal.tensorrt;
 
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
+import dev.rankrt.internal.onnx.SharedModel;
 import java.nio.FloatBuffer;
 import java.util.EnumSet;
 import java.util.HashMap;
@@ -138,9 +139,11 @@ final class PrecisionPass {
   }
 
   private Kind kindOf(ILayer layer) {
-    Precision pin = pins.get(layer.getName());
+    String name =
+        pins.containsKey(layer.getName()) ? layer.getName() : SharedModel.layerOf(layer.getName());
+    Precision pin = pins.get(name);
     if (pin != null) {
-      unusedPins.remove(layer.getName());
+      unusedPins.remove(name);
       return pin == Precision.FP32 ? Kind.EXACT : Kind.LOW;
     }
     LayerType type = layer.getType().intern();

@@ -4,6 +4,7 @@ import dev.rankrt.AccuracyReport;
 import dev.rankrt.Device;
 import dev.rankrt.EngineOptions;
 import dev.rankrt.Precision;
+import dev.rankrt.internal.onnx.OnnxFile;
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
 import dev.rankrt.natives.NativeLoadException;
@@ -70,6 +71,7 @@ public final class TensorRtBackend implements Backend {
                   .onDevice(
                       device.ordinal(), () -> cachedOrBuilt(tensorRt, model, device, options));
         }) {
+      plan.requireShared(name, options);
       return TensorRtEngine.load(tensorRt, device.ordinal(), name, plan, options);
     }
   }
@@ -94,7 +96,8 @@ public final class TensorRtBackend implements Backend {
             Long.toString(options.workspaceBytes()),
             options.idRanges().toString(),
             options.pins().toString(),
-            Sample.keyOf(options));
+            Sample.keyOf(options),
+            options.shared().toString());
     return new PlanCache(folder)
         .get(PlanCache.key(model, settings), () -> build(tensorRt, gpu, model, options));
   }

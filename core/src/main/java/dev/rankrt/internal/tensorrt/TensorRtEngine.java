@@ -5,9 +5,11 @@ import static org.bytedeco.tensorrt.global.nvinfer.createInferRuntime;
 import dev.rankrt.AccuracyReport;
 import dev.rankrt.DataType;
 import dev.rankrt.EngineOptions;
+import dev.rankrt.EngineStats;
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
 import dev.rankrt.TensorSpec;
+import dev.rankrt.internal.RunCounters;
 import dev.rankrt.internal.Signature;
 import dev.rankrt.internal.Signature.Declared;
 import dev.rankrt.memory.PoolConfig;
@@ -16,10 +18,16 @@ import dev.rankrt.memory.internal.StagingPool;
 import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.natives.internal.NativeObjects;
 import dev.rankrt.spi.BackendEngine;
+import dev.rankrt.streams.AffinityPolicy;
+import dev.rankrt.streams.AffinityThreadFactory;
+import dev.rankrt.streams.CpuSet;
+import dev.rankrt.streams.NumaTopology;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Executor;
 import org.bytedeco.tensorrt.global.nvinfer;
 import org.bytedeco.tensorrt.global.nvinfer.ExecutionContextAllocationStrategy;
 import org.bytedeco.tensorrt.global.nvinfer.OptProfileSelector;
@@ -48,16 +56,14 @@ final class TensorRtEngine implements BackendEngine {
   private final ICudaEngine engine;
   private final Precision precision;
   private final Signature signature;
-  private final Buckets buckets;
+  private final Buckets bucketSizes;
   private final int profiles;
-
-  /** The largest batch that every profile takes. */
-  private long profileMaximum;
 
   private final DevicePool devicePool;
   private final StagingPool stagingPool;
   private final AccuracyReport accuracy;
   private final Tuning tuning;
+  private final RunCounters counters = new RunCounters();
 
   /** Set when a session's work did not end: it may be using the engine. */
   private volatile boolean keptForever;
@@ -80,19 +86,43 @@ final class TensorRtEngine implements BackendEngine {
     this.precision =
         Precision.valueOf(plan.header().getProperty("precision", options.precision().name()));
     this.profiles = engine.getNbOptimizationProfiles();
-    this.signature = readSignature();
-    this.buckets =
+    List<Declared> inputs = declared(TensorIOMode.kINPUT);
+    Signature.requireServable(Path.of(name), inputs);
+    long profileMaximum = profileMaximum(inputs);
+    this.signature =
+        Signature.of(
+            Path.of(name),
+            inputs,
+            inferred(inputs, declared(TensorIOMode.kOUTPUT), profileMaximum));
+    this.bucketSizes =
         new Buckets(
             signature.fixedBatch(), (int) Math.min(profileMaximum, signature.maxBatch(options)));
     Tuning stored = Tuning.readFrom(plan.header());
     this.tuning =
-        stored.fits(buckets, profiles) ? stored : Tuning.uniform(buckets, 0, Transfer.COPY);
+        stored.fits(bucketSizes, profiles) ? stored : Tuning.uniform(bucketSizes, 0, Transfer.COPY);
     this.accuracy = Accuracy.readFrom(plan.header()).orElse(null);
     long total = tensorRt.cuda().properties(ordinal).totalBytes();
     this.devicePool = new DevicePool(tensorRt.cuda(), ordinal, PoolConfig.of(name, total));
     this.stagingPool =
         new StagingPool(
-            tensorRt.cuda(), ordinal, PoolConfig.of(name, STAGING_LIMIT_BYTES), Runnable::run);
+            tensorRt.cuda(),
+            ordinal,
+            PoolConfig.of(name, STAGING_LIMIT_BYTES),
+            nearGpu(tensorRt, ordinal, options.affinity()));
+  }
+
+  /**
+   * Runs tasks where the pages that they pin come from the right NUMA node: on a thread of its own
+   * where there is a choice, or the calling thread would have to be moved.
+   */
+  private static Executor nearGpu(TensorRt tensorRt, int ordinal, AffinityPolicy affinity) {
+    CpuSet cpus =
+        affinity.cpus(NumaTopology.system(), tensorRt.cuda().properties(ordinal).pciBusId());
+    if (cpus.isEmpty()) {
+      return Runnable::run;
+    }
+    AffinityThreadFactory threads = new AffinityThreadFactory("rankrt-pinning-", cpus);
+    return task -> threads.newThread(task).start();
   }
 
   /**
@@ -163,11 +193,14 @@ final class TensorRtEngine implements BackendEngine {
     }
   }
 
-  private Signature readSignature() {
-    List<Declared> inputs = new ArrayList<>();
-    List<Declared> outputs = new ArrayList<>();
+  /** Returns what the plan says of its inputs or outputs. */
+  private List<Declared> declared(TensorIOMode mode) {
+    List<Declared> tensors = new ArrayList<>();
     for (int i = 0; i < engine.getNbIOTensors(); i++) {
       String tensor = engine.getIOTensorName(i);
+      if (engine.getTensorIOMode(tensor).value != mode.value) {
+        continue;
+      }
       if (engine.isShapeInferenceIO(tensor)) {
         throw new ModelException(
             name
@@ -175,19 +208,15 @@ final class TensorRtEngine implements BackendEngine {
                 + tensor
                 + "' is a shape, which cannot be given or read; export the model without it");
       }
-      boolean input = engine.getTensorIOMode(tensor).value == TensorIOMode.kINPUT.value;
       try (Dims64 dimensions = engine.getTensorShape(tensor)) {
-        (input ? inputs : outputs)
-            .add(
-                new Declared(
-                    tensor,
-                    typeOf(name, tensor, engine.getTensorDataType(tensor)),
-                    listOf(dimensions)));
+        tensors.add(
+            new Declared(
+                tensor,
+                typeOf(name, tensor, engine.getTensorDataType(tensor)),
+                listOf(dimensions)));
       }
     }
-    Signature.requireServable(Path.of(name), inputs);
-    profileMaximum = profileMaximum(inputs);
-    return Signature.of(Path.of(name), inputs, inferred(inputs, outputs));
+    return tensors;
   }
 
   /** Returns RankRT's name for the type of an input or output. */
@@ -203,7 +232,8 @@ final class TensorRtEngine implements BackendEngine {
   }
 
   /** Replaces what the plan leaves open in outputs' shapes by what TensorRT infers. */
-  private List<Declared> inferred(List<Declared> inputs, List<Declared> outputs) {
+  private List<Declared> inferred(
+      List<Declared> inputs, List<Declared> outputs, long profileMaximum) {
     if (inputs.stream().noneMatch(Declared::beginsFree)) {
       return outputs;
     }
@@ -245,6 +275,7 @@ final class TensorRtEngine implements BackendEngine {
     }
   }
 
+  /** Returns the largest batch that every profile takes. */
   private long profileMaximum(List<Declared> inputs) {
     long maximum = Long.MAX_VALUE;
     for (Declared input : inputs) {
@@ -326,8 +357,12 @@ final class TensorRtEngine implements BackendEngine {
     return signature.fixedBatch();
   }
 
-  Buckets buckets() {
-    return buckets;
+  Buckets bucketSizes() {
+    return bucketSizes;
+  }
+
+  Tuning tuning() {
+    return tuning;
   }
 
   int profiles() {
@@ -363,7 +398,7 @@ final class TensorRtEngine implements BackendEngine {
 
   @Override
   public int maxBatch() {
-    return buckets.maxBatch();
+    return bucketSizes.maxBatch();
   }
 
   @Override
@@ -379,6 +414,24 @@ final class TensorRtEngine implements BackendEngine {
   @Override
   public Optional<AccuracyReport> accuracy() {
     return Optional.ofNullable(accuracy);
+  }
+
+  @Override
+  public List<Integer> buckets() {
+    // A model with a fixed batch has one bucket, of which calls may use a part.
+    return Arrays.stream(bucketSizes.sizes())
+        .map(size -> Math.min(size, maxBatch()))
+        .boxed()
+        .toList();
+  }
+
+  @Override
+  public EngineStats stats() {
+    return counters.stats();
+  }
+
+  RunCounters counters() {
+    return counters;
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.rankrt.InferenceException;
 import dev.rankrt.Shape;
 import dev.rankrt.TensorSpec;
 import dev.rankrt.internal.HostTensor;
+import dev.rankrt.internal.RunCounters;
 import dev.rankrt.memory.internal.DeviceBuffer;
 import dev.rankrt.memory.internal.Lease;
 import dev.rankrt.memory.internal.Pool;
@@ -29,12 +30,12 @@ import org.bytedeco.tensorrt.nvinfer.IExecutionContext;
  *
  * <h2>The path of a call</h2>
  *
- * <p>All inputs and outputs lie in one region of pinned host memory, each at a multiple of {@value
- * #ALIGNMENT} bytes, and at the same offsets in one region of device memory. A call finds its
- * values in the pinned region, launches the graph of the smallest bucket that holds its rows, and
- * waits. The graph either copies the bucket's rows to the device region, runs the kernels there and
- * copies the results back, or its kernels work on the pinned region itself; {@link Tuning} says
- * which, and with which optimisation profile.
+ * <p>All inputs and outputs lie in one region of pinned host memory, as {@link Layout} says, and at
+ * the same offsets in one region of device memory. A call finds its values in the pinned region,
+ * launches the graph of the smallest bucket that holds its rows, and waits. The graph either copies
+ * the bucket's rows to the device region, runs the kernels there and copies the results back, or
+ * its kernels work on the pinned region itself; {@link Tuning} says which, and with which
+ * optimisation profile. Where all buckets work on the pinned region there is no other.
  *
  * <p>Rows between a call's and its bucket's hold what earlier calls left there. Rows are
  * independent of each other, so that costs nothing; where they are not, the user switches padding
@@ -45,8 +46,11 @@ import org.bytedeco.tensorrt.nvinfer.IExecutionContext;
  * piece of scratch memory.
  */
 final class TensorRtSession implements BackendSession {
-  /** What CUDA's own allocations are aligned to, and TensorRT asks of its inputs and outputs. */
-  static final int ALIGNMENT = 256;
+  /** What {@link #dimensions} needs, and some more. */
+  private static final int DIMENSIONS_BYTES = Layout.ALIGNMENT;
+
+  /** A graph's first launch uploads it, the second finds it there. */
+  private static final int WARM_UP_LAUNCHES = 2;
 
   /** A run takes milliseconds at most; a stream that is busy for longer will not end. */
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
@@ -56,6 +60,8 @@ final class TensorRtSession implements BackendSession {
   private final List<Slot> inputs = new ArrayList<>();
   private final List<Slot> outputs = new ArrayList<>();
   private final CudaStream stream;
+  private final WaitPolicy waitPolicy;
+  private final RunCounters.Counter counter;
   private final List<Lease> leases = new ArrayList<>();
   private final List<IExecutionContext> contexts = new ArrayList<>();
   private final int[] bucketSizes;
@@ -68,7 +74,12 @@ final class TensorRtSession implements BackendSession {
   private IExecutionContext unpadded;
 
   private StagingBuffer host;
+
+  /** Null where no bucket copies. */
   private DeviceBuffer device;
+
+  private Layout inputLayout;
+  private Layout outputLayout;
 
   /** Hands shapes to TensorRT; lies in the pinned region, so that nobody else can own it. */
   private Dims64 dimensions;
@@ -79,9 +90,12 @@ final class TensorRtSession implements BackendSession {
   private TensorRtSession(TensorRtEngine engine) {
     this.engine = engine;
     this.cuda = engine.tensorRt().cuda();
-    this.bucketSizes = engine.buckets().sizes();
+    this.bucketSizes = engine.bucketSizes().sizes();
     this.graphs = new CapturedGraph[bucketSizes.length];
-    this.stream = CudaStream.create(cuda, engine.ordinal(), 0, CLOSE_LIMIT);
+    this.waitPolicy = engine.options().waitPolicy();
+    this.stream =
+        CudaStream.create(cuda, engine.ordinal(), engine.options().streamPriority(), CLOSE_LIMIT);
+    this.counter = engine.counters().open();
   }
 
   /** Creates a session, ready to run. The engine's device is current. */
@@ -98,17 +112,22 @@ final class TensorRtSession implements BackendSession {
 
   private void prepare(Tuning tuning) {
     int rows = bucketSizes[bucketSizes.length - 1];
-    long bytes = regionBytes(engine.inputs(), rows) + regionBytes(engine.outputs(), rows);
-    host = lease(engine.stagingPool(), bytes + ALIGNMENT);
+    boolean fallsBack = !engine.options().padding() && engine.fixedBatch() == 0;
+    inputLayout = Layout.of(engine.inputs(), rows, 0);
+    outputLayout = Layout.of(engine.outputs(), rows, inputLayout.bytes());
+    long bytes = inputLayout.bytes() + outputLayout.bytes();
+    host = lease(engine.stagingPool(), bytes + DIMENSIONS_BYTES);
     dimensions = new Dims64(new Address(host.address() + bytes));
-    device = lease(engine.devicePool(), bytes);
-    long outputsAt = place(engine.inputs(), rows, 0, inputs);
-    place(engine.outputs(), rows, outputsAt, outputs);
+    if (fallsBack || tuning.copies(bucketSizes)) {
+      device = lease(engine.devicePool(), bytes);
+    }
+    place(engine.inputs(), rows, inputLayout, inputs);
+    place(engine.outputs(), rows, outputLayout, outputs);
     long scratchBytes = 0;
     for (int bucket : bucketSizes) {
       scratchBytes = Math.max(scratchBytes, addContext(tuning.of(bucket).profile(), bucket));
     }
-    if (!engine.options().padding() && engine.fixedBatch() == 0) {
+    if (fallsBack) {
       Tuning.Choice choice = tuning.of(rows);
       scratchBytes = Math.max(scratchBytes, addContext(choice.profile(), rows));
       unpadded = contexts.get(contexts.size() - 1);
@@ -121,34 +140,26 @@ final class TensorRtSession implements BackendSession {
     }
     for (int i = 0; i < bucketSizes.length; i++) {
       graphs[i] = capture(contexts.get(i), bucketSizes[i], tuning.of(bucketSizes[i]).transfer());
+      for (int launch = 0; launch < WARM_UP_LAUNCHES; launch++) {
+        stream.launch(graphs[i]);
+        stream.await(WaitPolicy.SPIN);
+      }
     }
     if (unpadded != null) {
       bind(unpadded, device.address());
     }
   }
 
-  private static long regionBytes(List<TensorSpec> specs, int rows) {
-    return specs.stream().mapToLong(spec -> aligned(HostTensor.modelBytes(spec, rows))).sum();
-  }
-
-  private static long aligned(long bytes) {
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  }
-
-  /**
-   * Puts tensors into the pinned region one after the other, and returns where the last one ends.
-   */
-  private long place(List<TensorSpec> specs, int rows, long start, List<Slot> slots) {
-    long offset = start;
-    for (TensorSpec spec : specs) {
-      int bytes = HostTensor.modelBytes(spec, rows);
+  /** Puts tensors where a layout wants them in the pinned region. */
+  private void place(List<TensorSpec> specs, int rows, Layout layout, List<Slot> slots) {
+    for (int i = 0; i < specs.size(); i++) {
+      long offset = layout.offsets().get(i);
+      int bytes = HostTensor.modelBytes(specs.get(i), rows);
       slots.add(
           new Slot(
-              new HostTensor(spec, cuda.view(host.address() + offset, bytes), rows, false),
+              new HostTensor(specs.get(i), cuda.view(host.address() + offset, bytes), rows, false),
               offset));
-      offset += aligned(bytes);
     }
-    return offset;
   }
 
   private <L extends Lease> L lease(Pool<L> pool, long bytes) {
@@ -216,17 +227,22 @@ final class TensorRtSession implements BackendSession {
 
   private void enqueue(IExecutionContext context, int rows, Transfer transfer) {
     if (transfer == Transfer.COPY) {
-      for (Slot input : inputs) {
-        stream.copy(
-            device.address() + input.offset, host.address() + input.offset, input.bytes(rows));
-      }
+      copy(device.address(), host.address(), inputLayout, rows);
     }
     require(context.enqueueV3(cudaStream()), "run " + rows + " rows");
     if (transfer == Transfer.COPY) {
-      for (Slot output : outputs) {
-        stream.copy(
-            host.address() + output.offset, device.address() + output.offset, output.bytes(rows));
-      }
+      copy(host.address(), device.address(), outputLayout, rows);
+    }
+  }
+
+  private void copy(long to, long from, Layout layout, int rows) {
+    for (Layout.Group group : layout.groups()) {
+      stream.copy(
+          to + group.offset(),
+          from + group.offset(),
+          group.pitch(),
+          group.bytes(rows),
+          group.tensors().size());
     }
   }
 
@@ -269,7 +285,8 @@ final class TensorRtSession implements BackendSession {
       input.memory().toModel(rows, rows);
     }
     int bucket = bucketFor(rows);
-    if (unpadded != null && bucketSizes[bucket] != rows) {
+    boolean replays = unpadded == null || bucketSizes[bucket] == rows;
+    if (!replays) {
       withMessages(
           () -> {
             setRows(unpadded, rows);
@@ -278,10 +295,11 @@ final class TensorRtSession implements BackendSession {
     } else {
       stream.launch(graphs[bucket]);
     }
-    stream.await(WaitPolicy.ADAPTIVE);
+    stream.await(waitPolicy);
     for (Slot output : outputs) {
       output.memory().fromModel(rows);
     }
+    counter.ran(rows, replays ? bucketSizes[bucket] : rows, replays);
   }
 
   private int bucketFor(int rows) {
@@ -298,6 +316,7 @@ final class TensorRtSession implements BackendSession {
   }
 
   private Void closeOnDevice() {
+    engine.counters().close(counter);
     List<Runnable> steps = new ArrayList<>();
     for (CapturedGraph graph : graphs) {
       if (graph != null) {
@@ -330,10 +349,6 @@ final class TensorRtSession implements BackendSession {
   private record Slot(HostTensor memory, long offset) {
     String name() {
       return memory.spec().name();
-    }
-
-    long bytes(int rows) {
-      return HostTensor.modelBytes(memory.spec(), rows);
     }
 
     Dims64 writeTo(Dims64 dimensions, int rows) {

@@ -29,10 +29,10 @@ final class Tuner {
     for (int profile = 0; profile < engine.profiles(); profile++) {
       for (Transfer transfer : Transfer.values()) {
         TensorRtSession session =
-            engine.newSession(Tuning.uniform(engine.buckets(), profile, transfer));
+            engine.newSession(Tuning.uniform(engine.bucketSizes(), profile, transfer));
         try {
           fillFloats(engine, session);
-          for (int bucket : engine.buckets().sizes()) {
+          for (int bucket : engine.bucketSizes().sizes()) {
             Choice measured = new Choice(profile, transfer, medianMicros(session, bucket));
             best.merge(
                 bucket,

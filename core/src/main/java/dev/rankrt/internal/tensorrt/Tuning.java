@@ -1,5 +1,6 @@
 package dev.rankrt.internal.tensorrt;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Properties;
@@ -36,6 +37,11 @@ record Tuning(Map<Integer, Choice> choices) {
 
   Choice of(int bucket) {
     return choices.get(bucket);
+  }
+
+  /** Tells whether any of some buckets copies its data to the device and back. */
+  boolean copies(int[] buckets) {
+    return Arrays.stream(buckets).anyMatch(size -> of(size).transfer() == Transfer.COPY);
   }
 
   /**

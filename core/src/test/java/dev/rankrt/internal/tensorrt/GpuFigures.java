@@ -12,6 +12,7 @@ import dev.rankrt.testing.Figures;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.Random;
 import java.util.function.Function;
@@ -74,7 +75,7 @@ final class GpuFigures {
                   Figures.add(name + ", largest difference from FP32", report.maxDifference());
                   Figures.add(name + ", mean difference from FP32", report.meanDifference());
                 });
-        for (int rows : BATCHES) {
+        for (int rows = 1; rows <= options.maxBatch(); rows *= 2) {
           calls(session, rows, name);
         }
       }
@@ -137,8 +138,8 @@ final class GpuFigures {
             "flag",
             builder -> buildWithFlag(tensorRt, builder, model, optimum, options));
     for (Transfer transfer : Transfer.values()) {
-      TensorRtSession a = strong.newSession(Tuning.uniform(strong.buckets(), 0, transfer));
-      TensorRtSession b = flagged.newSession(Tuning.uniform(flagged.buckets(), 0, transfer));
+      TensorRtSession a = strong.newSession(Tuning.uniform(strong.bucketSizes(), 0, transfer));
+      TensorRtSession b = flagged.newSession(Tuning.uniform(flagged.bucketSizes(), 0, transfer));
       for (int rows : BATCHES) {
         double[] ofA = new double[ROUNDS];
         double[] ofB = new double[ROUNDS];
@@ -183,7 +184,7 @@ final class GpuFigures {
       for (Transfer transfer : Transfer.values()) {
         long before = tensorRt.cuda().memoryInfo().freeBytes();
         TensorRtSession session =
-            engine.newSession(Tuning.uniform(engine.buckets(), profile, transfer));
+            engine.newSession(Tuning.uniform(engine.bucketSizes(), profile, transfer));
         String what = "profile for " + optima.get(profile) + " rows, " + transfer + ", ";
         Figures.add(
             what + "GPU bytes of a session",
@@ -224,7 +225,7 @@ final class GpuFigures {
 
   private static Plan buildWithFlag(
       TensorRt tensorRt, IBuilder builder, Path model, int optimum, EngineOptions options) {
-    OnnxParsing parsing = OnnxParsing.parse(tensorRt, builder, model, 0);
+    OnnxParsing parsing = OnnxParsing.parse(tensorRt, builder, model, Map.of(), 0);
     INetworkDefinition network = parsing.network();
     IBuilderConfig config = builder.createBuilderConfig();
     config.setFlag(FP16_FLAG);

@@ -230,4 +230,35 @@ class PlanGpuTest {
         scoreOf(model, options().withoutPlanCache().timingCache(timings).build()),
         OTHER_KERNELS);
   }
+
+  @Test
+  void plan_withSharedInputs_isKeptOnItsOwn_andOpensWithTheSameOnesAlone() throws Exception {
+    Path cache = folder.resolve("shared");
+    EngineOptions.Builder sharing = options().planCache(cache).shared("dense", 0, 3).shared("ids");
+    try (Engine engine = Engine.open(model, sharing.build());
+        Session session = engine.newSession()) {
+      long[] ids = Arrays.stream(IDS).asLongStream().toArray();
+      float[] user = Arrays.copyOf(DENSE, 3);
+      float[] scores = session.rank(user, ids, new float[] {DENSE[3], DENSE[3]}, new long[0]);
+      assertEquals(score, scores[0], OTHER_KERNELS);
+      assertEquals(scores[0], scores[1]);
+    }
+    try (var kept = Files.list(cache)) {
+      Path plan = kept.filter(file -> file.toString().endsWith(".plan")).findFirst().orElseThrow();
+      Engine.open(plan, sharing.build()).close();
+      String message =
+          assertThrows(ModelException.class, () -> Engine.open(plan, options().build()))
+              .getMessage();
+      assertTrue(message.contains("{dense=[0 to 2], ids=[]}"), message);
+    }
+  }
+
+  @Test
+  void pin_ofALayerThatBecameTwo_holdsForBoth() {
+    EngineOptions.Builder sharing = options().withoutPlanCache().shared("dense", 0, 3);
+    sharing.pin("MatMul_to_dense_part", Precision.FP32);
+    try (Engine engine = Engine.open(model, sharing.build())) {
+      assertEquals(Precision.FP16, engine.precision());
+    }
+  }
 }

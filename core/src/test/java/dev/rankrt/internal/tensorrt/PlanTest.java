@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.rankrt.EngineOptions;
 import dev.rankrt.ModelException;
 import dev.rankrt.natives.RankRtException;
 import dev.rankrt.testing.OnnxModel;
@@ -295,6 +296,35 @@ class PlanTest {
                     throw new UncheckedIOException(new IOException("stop"));
                   }));
       assertThrows(IOException.class, () -> NativeFile.read(channel, 1 << 20, piece -> {}));
+    }
+  }
+
+  @Test
+  void plan_thatSharesOtherInputsThanAskedFor_isRefused() {
+    EngineOptions none = EngineOptions.defaults();
+    EngineOptions asked =
+        EngineOptions.builder()
+            .shared("ids")
+            .shared("dense", 0, 48)
+            .shared("dense", 50, 51)
+            .build();
+    assertEquals("{dense=[0 to 47, 50], ids=[]}", asked.shared().toString());
+    try (Plan plan = Plans.of(noise(10), Plan.SHARED, asked.shared().toString());
+        Plan without = Plans.of(noise(10))) {
+      plan.requireShared("ranker.plan", asked);
+      without.requireShared("ranker.plan", none);
+      for (boolean shares : new boolean[] {true, false}) {
+        String message =
+            assertThrows(
+                    ModelException.class,
+                    () ->
+                        (shares ? plan : without)
+                            .requireShared("ranker.plan", shares ? none : asked))
+                .getMessage();
+        assertTrue(message.contains("ranker.plan"), message);
+        assertTrue(message.contains("[0 to 47, 50]"), message);
+        assertTrue(message.contains("{}"), message);
+      }
     }
   }
 }

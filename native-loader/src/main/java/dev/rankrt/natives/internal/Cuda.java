@@ -151,6 +151,16 @@ public interface Cuda {
   /** Enqueues a copy between any two of host and device memory. */
   void copy(long destination, long source, long bytes, Stream stream);
 
+  /**
+   * Enqueues one copy of several pieces that lie at equal distances, at the same distances in both
+   * places.
+   *
+   * @param pitch bytes from the beginning of one piece to that of the next
+   * @param bytes of a piece, at most {@code pitch}
+   * @param pieces how many there are
+   */
+  void copy(long destination, long source, long pitch, long bytes, long pieces, Stream stream);
+
   /** Enqueues filling device memory with one byte's value. */
   void fill(long destination, int value, long bytes, Stream stream);
 

@@ -54,7 +54,7 @@ final class Extraction {
         .orElseGet(
             () ->
                 List.of(
-                    Path.of(System.getProperty("user.home"), ".cache", "rankrt"),
+                    PrivateFiles.cacheFolder(),
                     Path.of(
                         System.getProperty("java.io.tmpdir"),
                         "rankrt-" + System.getProperty("user.name"))));

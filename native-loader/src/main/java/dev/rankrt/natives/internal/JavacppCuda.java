@@ -293,6 +293,42 @@ final class JavacppCuda implements Cuda {
   }
 
   @Override
+  public void copy(
+      long destination, long source, long pitch, long bytes, long pieces, Stream stream) {
+    RealStream real = (RealStream) stream;
+    int code;
+    synchronized (real) {
+      code =
+          cudaMemcpy2DAsync(
+              real.destination.at(destination),
+              pitch,
+              real.source.at(source),
+              pitch,
+              bytes,
+              pieces,
+              ANY_DIRECTION,
+              real.handle);
+    }
+    if (code != CudaErrors.SUCCESS) {
+      throw failed(
+          code,
+          "cudaMemcpy2DAsync of "
+              + pieces
+              + " x "
+              + bytes
+              + " bytes, "
+              + pitch
+              + " apart, from 0x"
+              + Long.toHexString(source)
+              + " to 0x"
+              + Long.toHexString(destination)
+              + " on "
+              + stream,
+          "");
+    }
+  }
+
+  @Override
   public void fill(long destination, int value, long bytes, Stream stream) {
     RealStream real = (RealStream) stream;
     int code;

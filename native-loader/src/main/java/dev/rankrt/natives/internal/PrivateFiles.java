@@ -13,6 +13,19 @@ import java.nio.file.attribute.PosixFilePermissions;
 public final class PrivateFiles {
   private PrivateFiles() {}
 
+  /**
+   * Returns where this user's programs keep what they can make again: {@code rankrt} in the folder
+   * that the freedesktop.org base directory specification names.
+   */
+  public static Path cacheFolder() {
+    String named = System.getenv("XDG_CACHE_HOME");
+    Path caches =
+        named != null && !named.isBlank()
+            ? Path.of(named)
+            : Path.of(System.getProperty("user.home"), ".cache");
+    return caches.resolve("rankrt");
+  }
+
   /** Writes a file's contents. */
   @FunctionalInterface
   public interface Writing {

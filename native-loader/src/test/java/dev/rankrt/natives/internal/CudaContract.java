@@ -85,6 +85,27 @@ abstract class CudaContract {
   }
 
   @Test
+  void pieces_atEqualDistances_travelInOneCopy() {
+    long pinned = cuda.allocatePinned(3 * 512);
+    long device = cuda.allocate(3 * 512);
+    Cuda.Stream stream = cuda.createStream(0);
+    ByteBuffer view = cuda.view(pinned, 3 * 512);
+    for (int i = 0; i < view.capacity(); i++) {
+      view.put(i, (byte) 1);
+    }
+    cuda.fill(device, 2, 3 * 512, stream);
+    cuda.copy(device, pinned, 512, 100, 3, stream);
+    cuda.copy(pinned, device, 3 * 512, stream);
+    cuda.synchronize(stream);
+    for (int i = 0; i < view.capacity(); i++) {
+      assertEquals(i % 512 < 100 ? 1 : 2, view.get(i), "byte " + i);
+    }
+    cuda.destroy(stream);
+    cuda.free(device);
+    cuda.freePinned(pinned);
+  }
+
+  @Test
   void pinnedMemory_isMappedForTheDevice() {
     long pinned = cuda.allocatePinned(4096);
     long device = cuda.allocate(4096);

@@ -490,19 +490,31 @@ public final class FakeCuda implements Cuda {
 
   @Override
   public void copy(long destination, long source, long bytes, Stream stream) {
+    copy(destination, source, bytes, bytes, 1, stream);
+  }
+
+  @Override
+  public void copy(
+      long destination, long source, long pitch, long bytes, long pieces, Stream stream) {
     synchronized (lock) {
       enter("copy");
-      find(destination, bytes, "a copy to");
-      find(source, bytes, "a copy from");
+      if (bytes > pitch) {
+        throw fault("a copy of " + bytes + " bytes every " + pitch + " bytes: the pieces overlap");
+      }
+      long span = pieces == 0 ? 0 : (pieces - 1) * pitch + bytes;
+      find(destination, span, "a copy to");
+      find(source, span, "a copy from");
       enqueue(
           live(stream),
           new Op() {
             @Override
             public void run() {
-              Block to = find(destination, bytes, "a copy to");
-              Block from = find(source, bytes, "a copy from");
+              Block to = find(destination, span, "a copy to");
+              Block from = find(source, span, "a copy from");
               int count = Math.toIntExact(bytes);
-              to.slice(destination, count).put(from.slice(source, count));
+              for (long at = 0; at < pieces * pitch; at += pitch) {
+                to.slice(destination + at, count).put(from.slice(source + at, count));
+              }
             }
 
             @Override

@@ -119,6 +119,22 @@ public final class CudaStream implements AutoCloseable {
     }
   }
 
+  /**
+   * Enqueues one copy of several pieces that lie at the same, equal distances in both places.
+   *
+   * @param pitch bytes from the beginning of one piece to that of the next
+   * @param bytes of a piece
+   * @param pieces how many there are
+   */
+  public void copy(long destination, long source, long pitch, long bytes, long pieces) {
+    handle.enter();
+    try {
+      cuda.copy(destination, source, pitch, bytes, pieces, stream);
+    } finally {
+      handle.exit();
+    }
+  }
+
   /** Enqueues filling device memory with one byte's value. */
   public void fill(long destination, int value, long bytes) {
     handle.enter();
@@ -219,19 +235,13 @@ public final class CudaStream implements AutoCloseable {
     handle.enter();
     try {
       switch (policy) {
-        case SPIN -> spin();
+        case SPIN -> cuda.synchronize(stream); // which spins, under CUDA's default schedule
         case YIELD -> yieldUntilDone();
         case BLOCK -> block();
-        case ADAPTIVE -> spinThenBlock();
+        case ADAPTIVE -> spinOrBlock();
       }
     } finally {
       handle.exit();
-    }
-  }
-
-  private void spin() {
-    while (!cuda.isDone(stream)) {
-      Thread.onSpinWait();
     }
   }
 
@@ -243,21 +253,16 @@ public final class CudaStream implements AutoCloseable {
     }
   }
 
-  private void spinThenBlock() {
+  private void spinOrBlock() {
     long start = nanoTime.getAsLong();
-    long spin = adaptive.spinNanos();
-    boolean done = cuda.isDone(stream);
-    while (!done && nanoTime.getAsLong() - start < spin) {
-      Thread.onSpinWait();
-      done = cuda.isDone(stream);
-    }
-    if (!done) {
+    if (adaptive.spins()) {
+      cuda.synchronize(stream);
+    } else {
       block();
     }
     adaptive.ended(nanoTime.getAsLong() - start);
   }
 
-  /** Sleeps: synchronising with the stream itself would spin, under CUDA's default schedule. */
   private void block() {
     cuda.record(blockingEvent, stream);
     cuda.synchronize(blockingEvent);

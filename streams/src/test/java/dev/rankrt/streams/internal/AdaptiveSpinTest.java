@@ -3,6 +3,7 @@ package dev.rankrt.streams.internal;
 import static dev.rankrt.streams.internal.AdaptiveSpin.LONGEST_SPUN_NANOS;
 import static dev.rankrt.streams.internal.AdaptiveSpin.WAKE_UP_NANOS;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
@@ -68,6 +69,32 @@ class AdaptiveSpinTest {
     repeat(spin, 60_000, 100);
     repeat(spin, 400_000, 10);
     assertTrue(spin.spinNanos() > 400_000, () -> String.valueOf(spin.spinNanos()));
+  }
+
+  @Property(tries = 200)
+  void waitsThatAreAlike_areSpunThroughExactlyWhereTheyAreShort(
+      @ForAll @Size(max = 20) List<@LongRange(max = HOUR) Long> before,
+      @ForAll @LongRange(max = 4 * LONGEST_SPUN_NANOS) long wait) {
+    AdaptiveSpin spin = new AdaptiveSpin();
+    before.forEach(spin::ended);
+    repeat(spin, wait, 300);
+    // Integer division leaves the average a few nanoseconds off what it tends to.
+    if (Math.abs(wait - LONGEST_SPUN_NANOS) > 100) {
+      assertEquals(wait < LONGEST_SPUN_NANOS, spin.spins(), wait + " ns");
+    }
+  }
+
+  @Test
+  void waitsThatBecomeLongOrShort_areFollowedWithinADozenCalls() {
+    AdaptiveSpin spin = new AdaptiveSpin();
+    repeat(spin, 60_000, 100);
+    assertTrue(spin.spins());
+    repeat(spin, 20_000_000, 12);
+    assertFalse(spin.spins());
+    repeat(spin, 2 * LONGEST_SPUN_NANOS, 100);
+    assertFalse(spin.spins());
+    repeat(spin, 60_000, 12);
+    assertTrue(spin.spins());
   }
 
   private static void repeat(AdaptiveSpin spin, long wait, int times) {

@@ -133,6 +133,27 @@ abstract class CudaStreamContract {
   }
 
   @Test
+  void piecesAtEqualDistances_areOneCopyOfAGraph() {
+    int half = BYTES / 2;
+    CapturedGraph graph =
+        stream.capture(
+            () -> {
+              stream.fill(onDevice, 7, BYTES);
+              stream.copy(onDevice, in, half, 3, 2);
+              stream.copy(out, onDevice, BYTES);
+            });
+    undo.push(graph::close);
+    stream.launch(graph);
+    stream.await(WaitPolicy.BLOCK);
+    byte[] given = read(in);
+    byte[] expected = new byte[BYTES];
+    Arrays.fill(expected, (byte) 7);
+    System.arraycopy(given, 0, expected, 0, 3);
+    System.arraycopy(given, half, expected, half, 3);
+    assertArrayEquals(expected, read(out));
+  }
+
+  @Test
   void fill_setsEveryByte() {
     stream.fill(onDevice, 7, BYTES);
     stream.copy(out, onDevice, BYTES);

@@ -48,17 +48,31 @@ class CudaStreamTest {
 
   // ---- Waiting -----------------------------------------------------------------------------
 
-  @ParameterizedTest
-  @EnumSource(names = {"SPIN", "YIELD"})
-  void await_byAsking_asksUntilTheWorkIsDone(WaitPolicy policy) throws Exception {
+  @Test
+  void await_byAsking_asksUntilTheWorkIsDone() throws Exception {
     try (CudaStream stream = stream(LONG)) {
       enqueueHeld(stream);
-      CompletableFuture<Void> waiting = CompletableFuture.runAsync(() -> stream.await(policy));
+      CompletableFuture<Void> waiting =
+          CompletableFuture.runAsync(() -> stream.await(WaitPolicy.YIELD));
       until(() -> cuda.calls("isDone"), 100);
       assertFalse(waiting.isDone());
       cuda.releaseWork();
       waiting.get();
       assertEquals(0, cuda.calls("synchronize"));
+    }
+  }
+
+  @Test
+  void await_bySpinning_leavesItToTheDriver() throws Exception {
+    try (CudaStream stream = stream(LONG)) {
+      enqueueHeld(stream);
+      CompletableFuture<Void> waiting =
+          CompletableFuture.runAsync(() -> stream.await(WaitPolicy.SPIN));
+      until(() -> cuda.calls("synchronize"), 1);
+      assertFalse(waiting.isDone());
+      cuda.releaseWork();
+      waiting.get();
+      assertEquals(0, cuda.calls("isDone") + cuda.calls("record"));
     }
   }
 
@@ -77,34 +91,27 @@ class CudaStreamTest {
   }
 
   @Test
-  void await_adaptively_spinsForTheExpectedTimeThenBlocks() throws Exception {
+  void await_adaptively_spinsUntilWaitsAreLongAndBlocksUntilTheyAreShort() {
     AtomicLong clock = new AtomicLong();
-    LongSupplier tenMicrosecondsEach = () -> clock.getAndAdd(10_000);
-    try (CudaStream stream = CudaStream.create(cuda, 0, 0, LONG, tenMicrosecondsEach)) {
-      enqueueHeld(stream);
-      CompletableFuture<Void> waiting =
-          CompletableFuture.runAsync(() -> stream.await(WaitPolicy.ADAPTIVE));
-      until(() -> cuda.calls("synchronize"), 1);
-      // Before the first wait, two wake-ups are expected: 100 microseconds, asked at 0, 10, ... 90.
-      assertEquals(10, cuda.calls("isDone"));
-      assertFalse(waiting.isDone());
-      cuda.releaseWork();
-      waiting.get();
-    }
-  }
-
-  @Test
-  void await_adaptively_workThatEndsInTime_neverBlocks() throws Exception {
-    LongSupplier stopped = () -> 0;
-    try (CudaStream stream = CudaStream.create(cuda, 0, 0, LONG, stopped)) {
-      enqueueHeld(stream);
-      CompletableFuture<Void> waiting =
-          CompletableFuture.runAsync(() -> stream.await(WaitPolicy.ADAPTIVE));
-      until(() -> cuda.calls("isDone"), 1_000);
-      assertFalse(waiting.isDone());
-      cuda.releaseWork();
-      waiting.get();
-      assertEquals(0, cuda.calls("synchronize"));
+    AtomicLong step = new AtomicLong(10_000);
+    LongSupplier oneStepEach = () -> clock.getAndAdd(step.get());
+    try (CudaStream stream = CudaStream.create(cuda, 0, 0, LONG, oneStepEach)) {
+      for (int wait = 0; wait < 20; wait++) {
+        stream.await(WaitPolicy.ADAPTIVE);
+      }
+      assertEquals(0, cuda.calls("record"), "waits of ten microseconds are spun through");
+      step.set(50_000_000);
+      for (int wait = 0; wait < 20; wait++) {
+        stream.await(WaitPolicy.ADAPTIVE);
+      }
+      long blocked = cuda.calls("record");
+      assertTrue(blocked > 0 && blocked < 20, () -> blocked + " of 20 blocked");
+      step.set(10_000);
+      for (int wait = 0; wait < 100; wait++) {
+        stream.await(WaitPolicy.ADAPTIVE);
+      }
+      long blockedLater = cuda.calls("record") - blocked;
+      assertTrue(blockedLater > 0 && blockedLater < 100, () -> blockedLater + " of 100 blocked");
     }
   }
 
@@ -133,7 +140,7 @@ class CudaStreamTest {
   @Test
   void await_whenTheWorkFailed_throwsAndTheStreamCanStillBeClosed() {
     CudaStream stream = stream(LONG);
-    cuda.failNext("isDone", 719, "cudaErrorLaunchFailure");
+    cuda.failNext("synchronize", 719, "cudaErrorLaunchFailure");
     assertThrows(DeviceLostException.class, () -> stream.await(WaitPolicy.ADAPTIVE));
     stream.close();
     cuda.assertNothingLive();

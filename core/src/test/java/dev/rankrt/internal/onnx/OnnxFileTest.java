@@ -1,4 +1,4 @@
-package dev.rankrt.internal.tensorrt;
+package dev.rankrt.internal.onnx;
 
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -97,9 +97,7 @@ class OnnxFileTest {
 
   @Test
   void plan_isRefused() throws IOException {
-    try (Plan plan = Plans.of(new byte[100])) {
-      plan.write(file);
-    }
+    Files.writeString(file, "RankRT\r\n" + "\0".repeat(100));
     refusal();
     Files.writeString(file, "ftrt".repeat(30));
     refusal();

@@ -1,0 +1,111 @@
+package dev.rankrt;
+
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.nio.LongBuffer;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes an engine's first requests as fast as later ones. The device sets memory and kernels up
+ * when a batch size runs first, and the JVM interprets what it has not compiled yet: together that
+ * is milliseconds where a call takes fifty microseconds.
+ */
+final class WarmUp {
+  private static final Logger log = LoggerFactory.getLogger(WarmUp.class);
+
+  /** The first run of a size sets things up, and what it leaves cold the next one warms. */
+  private static final int RUNS_OF_A_SIZE = 3;
+
+  /** HotSpot compiles a method when it was called some hundred times. */
+  private static final int RUNS_TO_COMPILE = 400;
+
+  /** On a slow device the calls' own time hides what compiling them would gain. */
+  private static final long COMPILE_LIMIT_NANOS = TimeUnit.MILLISECONDS.toNanos(300);
+
+  /** The devices whose path of a call this process has run often enough. */
+  private static final Set<Device.Type> compiled = EnumSet.noneOf(Device.Type.class);
+
+  private WarmUp() {}
+
+  /** Runs every bucket. A model that refuses the drawn values is left cold. */
+  static void run(Session session) {
+    Engine engine = session.engine();
+    long start = System.nanoTime();
+    try {
+      int smallest = engine.buckets().get(0);
+      if (isFirst(engine.device().type())) {
+        for (int i = 0;
+            i < RUNS_TO_COMPILE && System.nanoTime() - start < COMPILE_LIMIT_NANOS;
+            i++) {
+          run(session, smallest);
+        }
+      }
+      for (int rows : engine.buckets()) {
+        for (int i = 0; i < RUNS_OF_A_SIZE; i++) {
+          run(session, rows);
+        }
+      }
+    } catch (InferenceException e) {
+      log.warn("{} could not be warmed up", engine, e);
+    }
+    log.debug("warmed up {} in {} ms", engine, (System.nanoTime() - start) / 1_000_000);
+  }
+
+  private static boolean isFirst(Device.Type type) {
+    synchronized (compiled) {
+      return compiled.add(type);
+    }
+  }
+
+  /** All forms of a request take their turns, or the JVM would compile for the first one alone. */
+  private static void run(Session session, int rows) {
+    if (session.takesDenseAndSparse()) {
+      float[] dense = new float[values(session.dense(), rows)];
+      int[] ids = new int[values(session.sparse(), rows)];
+      Arrays.fill(ids, (int) session.sparse().rules().anyId());
+      long[] longIds = Arrays.stream(ids).asLongStream().toArray();
+      session.infer(dense, ids);
+      session.infer(dense, longIds);
+      session.infer(FloatBuffer.wrap(dense), IntBuffer.wrap(ids));
+      session.infer(FloatBuffer.wrap(dense), LongBuffer.wrap(longIds));
+      float[][] denseRows = new float[rows][dense.length / rows];
+      session.infer(denseRows, split(ids, rows));
+      session.infer(denseRows, split(longIds, rows));
+    }
+    for (TensorSpec spec : session.engine().inputs()) {
+      InputTensor input = session.input(spec.name());
+      if (spec.type().isFloat()) {
+        input.put(new float[values(input, rows)]);
+      } else {
+        long[] ids = new long[values(input, rows)];
+        Arrays.fill(ids, input.rules().anyId());
+        input.put(ids);
+      }
+    }
+    session.run(rows);
+  }
+
+  private static int[][] split(int[] ids, int rows) {
+    int width = ids.length / rows;
+    return IntStream.range(0, rows)
+        .mapToObj(row -> Arrays.copyOfRange(ids, row * width, (row + 1) * width))
+        .toArray(int[][]::new);
+  }
+
+  private static long[][] split(long[] ids, int rows) {
+    int width = ids.length / rows;
+    return IntStream.range(0, rows)
+        .mapToObj(row -> Arrays.copyOfRange(ids, row * width, (row + 1) * width))
+        .toArray(long[][]::new);
+  }
+
+  private static int values(InputTensor input, int rows) {
+    return Math.toIntExact(input.spec().shape().elements(rows));
+  }
+}

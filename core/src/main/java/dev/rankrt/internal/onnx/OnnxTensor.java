@@ -1,0 +1,71 @@
+package dev.rankrt.internal.onnx;
+
+import dev.rankrt.internal.onnx.ProtoFile.Field;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * A constant of a model, without its values. Immutable.
+ *
+ * @param dimensions none for a scalar
+ */
+record OnnxTensor(String name, List<Long> dimensions, long element, List<Field> values) {
+  /** Indices, axes and shapes are few; more numbers than these are ids or weights. */
+  private static final long MAX_BYTES = 1 << 23;
+
+  static OnnxTensor read(ProtoFile file, Field tensor) throws IOException {
+    String[] name = {""};
+    long[] element = {0};
+    long[][] dimensions = {{}};
+    List<Field> values = new ArrayList<>();
+    file.fields(
+        tensor,
+        field -> {
+          switch ((int) field.number()) {
+            case Onnx.TENSOR_DIMENSION -> dimensions[0] = file.plusNumbers(dimensions[0], field);
+            case Onnx.TENSOR_ELEMENT -> element[0] = field.value();
+            case Onnx.TENSOR_NAME -> name[0] = file.text(field);
+            case Onnx.TENSOR_RAW, Onnx.TENSOR_INT32, Onnx.TENSOR_INT64 -> values.add(field);
+            default -> {
+              // floats, and values in other files
+            }
+          }
+        });
+    return new OnnxTensor(
+        name[0], Arrays.stream(dimensions[0]).boxed().toList(), element[0], List.copyOf(values));
+  }
+
+  long[] shape() {
+    return dimensions.stream().mapToLong(Long::longValue).toArray();
+  }
+
+  /** Returns the values of a list of whole numbers; null for anything else, and a very long one. */
+  long[] wholeNumbers(ProtoFile file) throws IOException {
+    boolean whole = element == Onnx.INT32 || element == Onnx.INT64;
+    if (!whole
+        || dimensions.size() > 1
+        || values.stream().mapToLong(Field::length).sum() > MAX_BYTES) {
+      return null;
+    }
+    long[] numbers = {};
+    for (Field field : values) {
+      numbers =
+          field.number() == Onnx.TENSOR_RAW ? raw(file, field) : file.plusNumbers(numbers, field);
+    }
+    return numbers.length == (dimensions.isEmpty() ? 1 : dimensions.get(0)) ? numbers : null;
+  }
+
+  private long[] raw(ProtoFile file, Field field) throws IOException {
+    ByteBuffer bytes = ByteBuffer.wrap(file.bytes(field)).order(ByteOrder.LITTLE_ENDIAN);
+    int width = element == Onnx.INT32 ? Integer.BYTES : Long.BYTES;
+    long[] numbers = new long[bytes.limit() / width];
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = width == Long.BYTES ? bytes.getLong(i * width) : bytes.getInt(i * width);
+    }
+    return numbers;
+  }
+}

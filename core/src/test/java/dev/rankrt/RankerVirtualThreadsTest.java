@@ -1,0 +1,138 @@
+package dev.rankrt;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.rankrt.natives.RankRtException;
+import dev.rankrt.streams.AffinityPolicy;
+import dev.rankrt.testing.FakeBackend;
+import dev.rankrt.testing.Forked;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordingFile;
+import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
+import org.slf4j.simple.SimpleLogger;
+
+/** Virtual threads that call a ranker, in a JVM that has four carriers for them. */
+class RankerVirtualThreadsTest {
+  private static final int CALLERS = 10_000;
+
+  @Test
+  void tenThousandVirtualThreads_onFourCarriers_areNeverPinned() throws Exception {
+    assumeTrue(Runtime.version().feature() >= 21, "virtual threads came with Java 21");
+    Forked.Result result =
+        Forked.run(
+            Forked.classPathOf(
+                Ranker.class,
+                RankerVirtualThreadsTest.class,
+                AffinityPolicy.class,
+                RankRtException.class,
+                LoggerFactory.class,
+                SimpleLogger.class),
+            List.of("-Djdk.virtualThreadScheduler.parallelism=4"),
+            Callers.class);
+    assertEquals("answered 10000, pinned 0; pinned on purpose 1", result.output().strip());
+    assertEquals(0, result.exit());
+  }
+
+  /** Runs in the other JVM. */
+  static final class Callers {
+    private Callers() {}
+
+    public static void main(String[] arguments) throws Throwable {
+      FakeBackend backend = new FakeBackend("fake", Device.Type.CPU);
+      Path model = Files.write(Files.createTempFile("fake", ".onnx"), new byte[] {1});
+      AtomicInteger answered = new AtomicInteger();
+      long pinned;
+      try (Ranker ranker =
+          Ranker.open(
+              new Backends(List.of(backend)),
+              model,
+              EngineOptions.builder().device(Device.cpu()).maxBatch(64).build(),
+              RankerOptions.builder().workers(2).queueCapacity(2 * CALLERS).build())) {
+        backend.duringRun = rows -> LockSupport.parkNanos(100_000);
+        Ranker hurried = ranker.within(Duration.ofMinutes(1));
+        pinned =
+            pinnedDuring(
+                () -> {
+                  List<Thread> callers = new ArrayList<>();
+                  for (int i = 0; i < CALLERS; i++) {
+                    int id = i;
+                    Ranker view = i % 2 == 0 ? ranker : hurried;
+                    callers.add(
+                        startVirtual(
+                            () -> {
+                              float[] scores = view.infer(new float[2], new long[] {id, -id});
+                              if (scores[0] == id && scores[1] == -id) {
+                                answered.incrementAndGet();
+                              }
+                            }));
+                  }
+                  for (Thread caller : callers) {
+                    caller.join();
+                  }
+                });
+      } finally {
+        Files.delete(model);
+      }
+      long control = pinnedDuring(() -> startVirtual(() -> new Pinned()).join());
+      System.out.println(
+          "answered " + answered + ", pinned " + pinned + "; pinned on purpose " + control);
+    }
+
+    /** What is run while events are recorded. */
+    private interface Recorded {
+      void run() throws Throwable;
+    }
+
+    private static long pinnedDuring(Recorded work) throws Throwable {
+      Path file = Files.createTempFile("pinned", ".jfr");
+      try (Recording recording = new Recording()) {
+        recording.enable("jdk.VirtualThreadPinned").withThreshold(Duration.ZERO);
+        recording.start();
+        work.run();
+        recording.stop();
+        recording.dump(file);
+        return RecordingFile.readAllEvents(file).size();
+      } finally {
+        Files.delete(file);
+      }
+    }
+
+    /** {@code Thread.startVirtualThread}, which this source's Java does not have. */
+    private static Thread startVirtual(Runnable work) throws Throwable {
+      return (Thread) START.invokeExact(work);
+    }
+
+    private static final MethodHandle START = startVirtualThread();
+
+    private static MethodHandle startVirtualThread() {
+      try {
+        return MethodHandles.publicLookup()
+            .findStatic(
+                Thread.class,
+                "startVirtualThread",
+                MethodType.methodType(Thread.class, Runnable.class));
+      } catch (ReflectiveOperationException e) {
+        throw new ExceptionInInitializerError(e);
+      }
+    }
+
+    /** Parks below a native frame, that of its initialisation: this pins in every Java. */
+    private static final class Pinned {
+      static {
+        LockSupport.parkNanos(50_000_000);
+      }
+    }
+  }
+}

@@ -1,0 +1,638 @@
+package dev.rankrt.internal.tensorrt;
+
+import dev.rankrt.Device;
+import dev.rankrt.Engine;
+import dev.rankrt.EngineOptions;
+import dev.rankrt.Precision;
+import dev.rankrt.Ranker;
+import dev.rankrt.RankerOptions;
+import dev.rankrt.RequestRefusedException;
+import dev.rankrt.Session;
+import dev.rankrt.TensorSpec;
+import dev.rankrt.testing.Figures;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BiConsumer;
+import java.util.function.DoubleUnaryOperator;
+import java.util.function.Supplier;
+import org.HdrHistogram.ConcurrentHistogram;
+import org.HdrHistogram.Histogram;
+
+/**
+ * Measures what a ranker does for many callers. Open loops send at random times, whatever comes
+ * back, and count latency from the time that a request was due, so that no delay hides another.
+ *
+ * <pre>
+ *   RankerFigures inflight MODEL     10 requests of one row in flight: blocking, futures, and a
+ *                                    session a thread
+ *   RankerFigures server MODEL       the most requests a second with 99 % of answers in 10 ms,
+ *                                    against a session a thread without batching
+ *   RankerFigures tail MODEL         latency at 92 % of the maximum
+ *   RankerFigures overload MODEL     twice the maximum, with a deadline of 10 ms
+ *   RankerFigures swap MODEL         swaps at 70 % of the maximum
+ *   RankerFigures devices MODEL      all devices, saturated, against the first
+ * </pre>
+ *
+ * <p>System properties, all beginning with {@code rankrt.figures.}: {@code devices} (gpu:0), {@code
+ * workers} (as the ranker chooses), {@code rows} (32), {@code ids} (10000), {@code seconds} (4),
+ * {@code swaps} (100), {@code maxBatch} (1024), {@code precision} (FP16), {@code feeders} (4).
+ */
+final class RankerFigures {
+  private static final Duration SLA = Duration.ofMillis(10);
+  private static final int IN_FLIGHT = 10;
+  private static final int SAMPLES = 512;
+  private static final double SECONDS = Double.parseDouble(property("seconds", "4"));
+  private static final int FEEDERS = Integer.parseInt(property("feeders", "4"));
+  private static final int ROWS = Integer.parseInt(property("rows", "32"));
+  private static final int IDS = Integer.parseInt(property("ids", "10000"));
+
+  private static final List<Device> DEVICES = devices();
+
+  private RankerFigures() {}
+
+  public static void main(String[] arguments) throws Exception {
+    Path model = Path.of(arguments[1]);
+    switch (arguments[0]) {
+      case "inflight" -> inflight(model);
+      case "server" -> server(model);
+      case "tail" -> tail(model);
+      case "overload" -> overload(model);
+      case "swap" -> swap(model);
+      case "devices" -> devices(model);
+      default -> throw new IllegalArgumentException(arguments[0]);
+    }
+  }
+
+  private static String property(String name, String otherwise) {
+    return System.getProperty("rankrt.figures." + name, otherwise);
+  }
+
+  private static List<Device> devices() {
+    List<Device> devices = new ArrayList<>();
+    for (String name : List.of(property("devices", "gpu:0").split(",", -1))) {
+      devices.add(
+          name.equals("cpu") ? Device.cpu() : Device.gpu(Integer.parseInt(name.substring(4))));
+    }
+    return devices;
+  }
+
+  private static EngineOptions options() {
+    return EngineOptions.builder()
+        .device(DEVICES.get(0))
+        .precision(Precision.valueOf(property("precision", "FP16")))
+        .maxBatch(Integer.parseInt(property("maxBatch", "1024")))
+        .build();
+  }
+
+  private static Ranker open(Path model, int devices) {
+    RankerOptions.Builder serving =
+        RankerOptions.builder().devices(DEVICES.subList(0, devices).toArray(Device[]::new));
+    int workers = Integer.parseInt(property("workers", "0"));
+    return Ranker.open(
+        model, options(), workers > 0 ? serving.workers(workers).build() : serving.build());
+  }
+
+  // --------------------------------------------------------------------------------- the requests
+
+  /** Drawn requests of some rows each, used in turn. */
+  private static final class Requests {
+    final float[][] dense = new float[SAMPLES][];
+    final long[][] ids = new long[SAMPLES][];
+
+    Requests(List<TensorSpec> inputs, int rows) {
+      Random random = new Random(rows);
+      int first = inputs.get(0).type().isFloat() ? 0 : 1;
+      for (int i = 0; i < SAMPLES; i++) {
+        dense[i] = new float[rows * inputs.get(first).shape().elementsPerRow()];
+        ids[i] = new long[rows * inputs.get(1 - first).shape().elementsPerRow()];
+        for (int j = 0; j < dense[i].length; j++) {
+          dense[i][j] = (float) random.nextGaussian();
+        }
+        for (int j = 0; j < ids[i].length; j++) {
+          ids[i][j] = random.nextInt(IDS);
+        }
+      }
+    }
+
+    Sender to(Ranker ranker) {
+      return (i, done) -> {
+        CompletableFuture<float[]> unused =
+            ranker.inferAsync(dense[i % SAMPLES], ids[i % SAMPLES]).whenComplete(done);
+      };
+    }
+  }
+
+  /** Sends a request and says what became of it. */
+  private interface Sender {
+    void send(int number, BiConsumer<float[], Throwable> done);
+  }
+
+  /** Makes a call and waits for its answer. */
+  private interface Call {
+    void make(int number);
+  }
+
+  /** Hears of answers: when each came, and how long it took. */
+  private interface Heard {
+    void answer(long time, long nanos);
+  }
+
+  private static ConcurrentHistogram histogram() {
+    return new ConcurrentHistogram(1, 60_000_000_000L, 3);
+  }
+
+  private static double micros(Histogram latency, double percentile) {
+    return latency.getValueAtPercentile(percentile) / 1e3;
+  }
+
+  private static void report(String what, Histogram latency, double seconds) {
+    Figures.add(what + ", requests", (double) latency.getTotalCount());
+    Figures.add(what + ", requests per second", latency.getTotalCount() / seconds);
+    for (double percentile : new double[] {50, 90, 99, 99.9}) {
+      Figures.add(
+          what + ", p" + (percentile + " microseconds").replace(".0 ", " "),
+          micros(latency, percentile));
+    }
+  }
+
+  // ----------------------------------------------------------------------------- closed loops
+
+  /** Keeps requests in flight, each sent by the same few threads, and returns answers a second. */
+  private static double saturate(Sender send, int inFlight, double seconds)
+      throws InterruptedException {
+    AtomicLong answered = new AtomicLong();
+    long end = System.nanoTime() + (long) (seconds * 1e9);
+    onThreads(
+        FEEDERS,
+        feeder -> {
+          Semaphore free = new Semaphore(Math.max(1, inFlight / FEEDERS));
+          for (int i = feeder; System.nanoTime() < end; i = i + 1 & Integer.MAX_VALUE) {
+            free.acquireUninterruptibly();
+            send.send(
+                i,
+                (scores, failure) -> {
+                  answered.incrementAndGet();
+                  free.release();
+                });
+          }
+          free.acquireUninterruptibly(Math.max(1, inFlight / FEEDERS));
+        });
+    return answered.get() / seconds;
+  }
+
+  /** Returns the most requests a second that a ranker answers, after warming it. */
+  private static double maximum(Ranker ranker, Requests requests) throws InterruptedException {
+    int inFlight = 4096 * DEVICES.size() / ROWS;
+    saturate(requests.to(ranker), inFlight, 2);
+    return saturate(requests.to(ranker), inFlight, 2);
+  }
+
+  private interface Numbered {
+    void run(int number) throws Exception;
+  }
+
+  private static void onThreads(int count, Numbered work) throws InterruptedException {
+    ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int number = i;
+      Thread thread =
+          new Thread(
+              () -> {
+                try {
+                  work.run(number);
+                } catch (Throwable e) {
+                  failures.add(e);
+                }
+              },
+              "load " + i);
+      threads.add(thread);
+      thread.start();
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    if (!failures.isEmpty()) {
+      throw new IllegalStateException(failures.size() + " threads failed", failures.peek());
+    }
+  }
+
+  private static void inflight(Path model) throws Exception {
+    try (Ranker ranker = open(model, 1)) {
+      Requests requests = new Requests(ranker.inputs(), 1);
+      for (String round : new String[] {"warm-up", "first", "second"}) {
+        report(
+            "inflight, blocking, " + round,
+            eachOn(IN_FLIGHT, () -> i -> ranker.infer(requests.dense[i], requests.ids[i])),
+            SECONDS);
+        report("inflight, futures, " + round, chains(requests.to(ranker)), SECONDS);
+      }
+      Ranker.Stats stats = ranker.stats();
+      Figures.add("inflight, rows per run", (double) stats.rows() / stats.batches());
+    }
+    try (Engine engine = Engine.open(model, options())) {
+      Requests requests = new Requests(engine.inputs(), 1);
+      for (String round : new String[] {"warm-up", "first", "second"}) {
+        List<Session> sessions = new ArrayList<>();
+        report(
+            "inflight, a session a thread, " + round,
+            eachOn(
+                IN_FLIGHT,
+                () -> {
+                  Session session = newSession(engine, sessions);
+                  return i -> session.infer(requests.dense[i], requests.ids[i]);
+                }),
+            SECONDS);
+        sessions.forEach(Session::close);
+      }
+    }
+  }
+
+  private static Session newSession(Engine engine, List<Session> sessions) {
+    Session session = engine.newSession();
+    synchronized (sessions) {
+      sessions.add(session);
+    }
+    return session;
+  }
+
+  /** Each thread sends its next request when it has its answer. */
+  private static Histogram eachOn(int count, Supplier<Call> calls) throws InterruptedException {
+    ConcurrentHistogram latency = histogram();
+    onThreads(
+        count,
+        thread -> {
+          Call call = calls.get();
+          long end = System.nanoTime() + (long) (SECONDS * 1e9);
+          long now = System.nanoTime();
+          for (int i = thread; now < end; i++) {
+            call.make(i % SAMPLES);
+            long done = System.nanoTime();
+            latency.recordValue(done - now);
+            now = done;
+          }
+        });
+    return latency;
+  }
+
+  /** Each answer sends the next request, on the thread that brings it. */
+  private static Histogram chains(Sender send) throws InterruptedException {
+    ConcurrentHistogram latency = histogram();
+    long end = System.nanoTime() + (long) (SECONDS * 1e9);
+    Semaphore ended = new Semaphore(0);
+    for (int i = 0; i < IN_FLIGHT; i++) {
+      next(send, i, end, latency, ended);
+    }
+    ended.acquire(IN_FLIGHT);
+    return latency;
+  }
+
+  private static void next(Sender send, int number, long end, Histogram latency, Semaphore ended) {
+    long start = System.nanoTime();
+    if (start >= end) {
+      ended.release();
+      return;
+    }
+    send.send(
+        number & Integer.MAX_VALUE,
+        (scores, failure) -> {
+          latency.recordValue(System.nanoTime() - start);
+          next(send, number + IN_FLIGHT, end, latency, ended);
+        });
+  }
+
+  // ------------------------------------------------------------------------------- open loops
+
+  /** What came of requests that were sent at random times. */
+  private static final class Outcome {
+    final ConcurrentHistogram accepted = histogram();
+    final ConcurrentHistogram refused = histogram();
+    final AtomicLong failed = new AtomicLong();
+    final AtomicLong sent = new AtomicLong();
+
+    /** Called as each answer comes, with its time and its latency. */
+    volatile Heard listener = (time, nanos) -> {};
+
+    void done(Throwable failure, long due, long called) {
+      long now = System.nanoTime();
+      if (failure == null) {
+        accepted.recordValue(Math.max(1, now - due));
+        listener.answer(now, now - due);
+      } else if (failure instanceof RequestRefusedException) {
+        refused.recordValue(Math.max(1, now - called));
+      } else {
+        failed.incrementAndGet();
+      }
+    }
+
+    /** Returns one latency beyond any limit for each request that was not answered. */
+    Histogram late() {
+      Histogram late = histogram();
+      late.recordValueWithCount(60_000_000_000L, sent.get() - accepted.getTotalCount());
+      return late;
+    }
+
+    void awaitAll() {
+      long limit = System.nanoTime() + 30_000_000_000L;
+      while (accepted.getTotalCount() + refused.getTotalCount() + failed.get() < sent.get()) {
+        if (System.nanoTime() > limit) {
+          throw new IllegalStateException("answers are missing");
+        }
+        LockSupport.parkNanos(1_000_000);
+      }
+    }
+  }
+
+  private static void openLoop(Sender send, double rate, double seconds, Outcome outcome)
+      throws InterruptedException {
+    long start = System.nanoTime() + 1_000_000;
+    long end = start + (long) (seconds * 1e9);
+    onThreads(
+        FEEDERS,
+        feeder -> {
+          long due = start;
+          for (int i = feeder; ; i = i + 1 & Integer.MAX_VALUE) {
+            due += untilNext(rate / FEEDERS);
+            if (due >= end) {
+              return;
+            }
+            while (System.nanoTime() < due) {
+              Thread.onSpinWait();
+            }
+            long scheduled = due;
+            long called = System.nanoTime();
+            outcome.sent.incrementAndGet();
+            send.send(i, (scores, failure) -> outcome.done(failure, scheduled, called));
+          }
+        });
+    outcome.awaitAll();
+  }
+
+  /** Returns the nanoseconds to the next arrival of a Poisson process. */
+  private static long untilNext(double rate) {
+    return (long) (-Math.log(1 - ThreadLocalRandom.current().nextDouble()) / rate * 1e9);
+  }
+
+  private static void server(Path model) throws Exception {
+    double seconds = 1.5;
+    int threads = Runtime.getRuntime().availableProcessors();
+    try (Ranker ranker = open(model, 1);
+        Engine engine = Engine.open(model, options())) {
+      Requests requests = new Requests(ranker.inputs(), ROWS);
+      List<Session> sessions = new ArrayList<>();
+      for (int i = 0; i < threads; i++) {
+        sessions.add(engine.newSession());
+      }
+      double most = maximum(ranker, requests);
+      Figures.add("server, saturated, requests per second", most);
+      Histogram warm = openLoopOf(sessions, requests, most / 4, seconds);
+      Figures.add("server, sessions, warm-up, p50 microseconds", micros(warm, 50));
+      Load unbatched = rate -> openLoopOf(sessions, requests, rate, seconds);
+      Load batched =
+          rate -> {
+            Outcome outcome = new Outcome();
+            openLoop(requests.to(ranker), rate, seconds, outcome);
+            // What was refused was not answered in time.
+            outcome.accepted.add(outcome.late());
+            return outcome.accepted;
+          };
+      Search ofRanker = new Search("ranker", batched, most);
+      Search ofSessions = new Search("a session a thread", unbatched, most);
+      for (int i = 0; i < 7; i++) { // by turns: what disturbs the machine disturbs both
+        ofRanker.step();
+        ofSessions.step();
+      }
+      Figures.add("server, ranker against sessions", ofRanker.report() / ofSessions.report());
+      sessions.forEach(Session::close);
+    }
+  }
+
+  /** Applies a load, and returns the latencies. */
+  private interface Load {
+    Histogram at(double rate) throws InterruptedException;
+  }
+
+  /** Looks for the highest rate at which 99 % of answers come in time. */
+  private static final class Search {
+    private final String name;
+    private final Load load;
+    private double good;
+    private double bad;
+    private Histogram best = histogram();
+
+    Search(String name, Load load, double most) {
+      this.name = name;
+      this.load = load;
+      this.bad = 1.2 * most;
+    }
+
+    void step() throws InterruptedException {
+      double rate = (good + bad) / 2;
+      Histogram latency = load.at(rate);
+      if (latency.getValueAtPercentile(99) < SLA.toNanos()) {
+        good = rate;
+        best = latency;
+      } else {
+        bad = rate;
+      }
+    }
+
+    double report() {
+      String what = "server, " + name;
+      Figures.add(what + ", requests per second at p99 below 10 ms", good);
+      Figures.add(what + ", p50 microseconds there", micros(best, 50));
+      Figures.add(what + ", p99 microseconds there", micros(best, 99));
+      return good;
+    }
+  }
+
+  /** One queue for all sessions: each takes the next arrival as soon as it is free. */
+  private static Histogram openLoopOf(
+      List<Session> sessions, Requests requests, double rate, double seconds)
+      throws InterruptedException {
+    long[] due = new long[(int) (rate * seconds)];
+    long at = System.nanoTime() + 1_000_000;
+    for (int i = 0; i < due.length; i++) {
+      at += untilNext(rate);
+      due[i] = at;
+    }
+    ConcurrentHistogram latency = histogram();
+    AtomicInteger arrivals = new AtomicInteger();
+    onThreads(
+        sessions.size(),
+        thread -> {
+          Session session = sessions.get(thread);
+          // Where the queue grows without end, its end is not worth waiting for.
+          long limit = due.length == 0 ? 0 : due[due.length - 1] + 1_000_000_000L;
+          for (int i; (i = arrivals.getAndIncrement()) < due.length; ) {
+            while (System.nanoTime() < due[i]) {
+              Thread.onSpinWait();
+            }
+            if (System.nanoTime() < limit) {
+              session.infer(requests.dense[i % SAMPLES], requests.ids[i % SAMPLES]);
+            }
+            latency.recordValue(System.nanoTime() - due[i]);
+          }
+        });
+    return latency;
+  }
+
+  private static void tail(Path model) throws Exception {
+    try (Ranker ranker = open(model, 1)) {
+      Requests requests = new Requests(ranker.inputs(), ROWS);
+      double most = maximum(ranker, requests);
+      Figures.add("tail, saturated, requests per second", most);
+      for (String round : new String[] {"first", "second", "third"}) {
+        Outcome outcome = new Outcome();
+        openLoop(requests.to(ranker), 0.92 * most, SECONDS, outcome);
+        report("tail, at 92 %, " + round, outcome.accepted, SECONDS);
+        Figures.add(
+            "tail, at 92 %, " + round + ", p99 by p50",
+            micros(outcome.accepted, 99) / micros(outcome.accepted, 50));
+      }
+    }
+  }
+
+  private static void overload(Path model) throws Exception {
+    try (Ranker ranker = open(model, 1)) {
+      Requests requests = new Requests(ranker.inputs(), ROWS);
+      double most = maximum(ranker, requests);
+      Figures.add("overload, saturated, requests per second", most);
+      Ranker hurried = ranker.within(SLA);
+      openLoop(requests.to(hurried), 2 * most, 1, new Outcome());
+      Outcome outcome = new Outcome();
+      openLoop(requests.to(hurried), 2 * most, SECONDS, outcome);
+      report("overload, accepted", outcome.accepted, SECONDS);
+      report("overload, refused", outcome.refused, SECONDS);
+      Figures.add("overload, sent per second", outcome.sent.get() / SECONDS);
+      Figures.add(
+          "overload, accepted within 10 ms, percent",
+          outcome.accepted.getPercentileAtOrBelowValue(SLA.toNanos()));
+      Figures.add("overload, failed", (double) outcome.failed.get());
+      Figures.add("overload, dropped behind the queue", (double) ranker.stats().expired());
+      distribution("overload, accepted", outcome.accepted);
+      distribution("overload, refused", outcome.refused);
+    }
+  }
+
+  /** Counts by latency, in steps of 1, 2 and 5. */
+  private static void distribution(String what, Histogram latency) {
+    DoubleUnaryOperator next = limit -> limit * (("" + (long) limit).charAt(0) == '2' ? 2.5 : 2);
+    double before = 0;
+    for (double limit = 1;
+        before * 1e3 < latency.getMaxValue();
+        limit = next.applyAsDouble(limit)) {
+      long count = latency.getCountBetweenValues((long) (before * 1e3), (long) (limit * 1e3) - 1);
+      Figures.add(
+          what + ", requests from " + (long) before + " to " + (long) limit + " us",
+          (double) count);
+      before = limit;
+    }
+  }
+
+  private static void swap(Path model) throws Exception {
+    int swaps = Integer.parseInt(property("swaps", "100"));
+    try (Ranker ranker = open(model, 1)) {
+      Requests requests = new Requests(ranker.inputs(), ROWS);
+      double rate = 0.7 * maximum(ranker, requests);
+      Outcome before = new Outcome();
+      openLoop(requests.to(ranker), rate, SECONDS, before);
+      report("swap, before", before.accepted, SECONDS);
+      ranker.swap(model);
+      memory("swap, before");
+
+      Map<Long, Histogram> timeline = new ConcurrentSkipListMap<>(); // by half seconds
+      Outcome during = new Outcome();
+      long start = System.nanoTime();
+      AtomicInteger done = new AtomicInteger();
+      AtomicLong slowest = new AtomicLong();
+      Thread swapper =
+          new Thread(
+              () -> {
+                while (done.get() < swaps && since(start) < 45) {
+                  long began = System.nanoTime();
+                  ranker.swap(model);
+                  slowest.accumulateAndGet(System.nanoTime() - began, Math::max);
+                  done.incrementAndGet();
+                }
+              });
+      swapper.start();
+      during.listener =
+          (time, nanos) -> {
+            timeline
+                .computeIfAbsent((time - start) / 500_000_000, any -> histogram())
+                .recordValue(Math.max(1, nanos));
+          };
+      while (swapper.isAlive()) {
+        openLoop(requests.to(ranker), rate, 0.5, during);
+      }
+      double seconds = since(start);
+      report("swap, during", during.accepted, seconds);
+      Figures.add("swap, swaps", done.get());
+      Figures.add("swap, swaps, seconds", seconds);
+      Figures.add("swap, slowest, milliseconds", slowest.get() / 1e6);
+      Figures.add(
+          "swap, failed or refused",
+          (double) (during.failed.get() + during.refused.getTotalCount()));
+      Figures.add(
+          "swap, p99 during by before", micros(during.accepted, 99) / micros(before.accepted, 99));
+      memory("swap, after");
+      timeline.forEach(
+          (half, latency) ->
+              Figures.add("swap, at " + half / 2.0 + " s, p99 microseconds", micros(latency, 99)));
+    }
+  }
+
+  private static void memory(String what) throws IOException {
+    System.gc();
+    String pages = Files.readString(Path.of("/proc/self/statm")).split(" ", 3)[1];
+    Figures.add(what + ", resident MB", Long.parseLong(pages) * 4096 / 1e6);
+    if (DEVICES.get(0).type() == Device.Type.GPU) {
+      Figures.add(what + ", free GPU MB", TensorRt.load().cuda().memoryInfo().freeBytes() / 1e6);
+    }
+  }
+
+  private static void devices(Path model) throws Exception {
+    double[] best = new double[2];
+    for (int round = 0; round < 2; round++) {
+      for (int i = 0; i < 2; i++) {
+        try (Ranker ranker = open(model, i == 0 ? 1 : DEVICES.size())) {
+          best[i] = Math.max(best[i], maximum(ranker, new Requests(ranker.inputs(), ROWS)));
+          ranker
+              .stats()
+              .replicas()
+              .forEach(
+                  replica ->
+                      Figures.add(
+                          "devices, of "
+                              + ranker.stats().replicas().size()
+                              + ", "
+                              + replica.device()
+                              + ", requests",
+                          (double) replica.requests()));
+        }
+      }
+    }
+    Figures.add("devices, one, requests per second", best[0]);
+    Figures.add("devices, " + DEVICES.size() + ", requests per second", best[1]);
+    Figures.add("devices, all against one", best[1] / best[0]);
+  }
+
+  private static double since(long start) {
+    return (System.nanoTime() - start) / 1e9;
+  }
+}
