@@ -1,9 +1,11 @@
 package dev.rankrt.examples;
 
+import dev.rankrt.EngineOptions.IdRange;
 import dev.rankrt.examples.bench.BenchCommand;
 import dev.rankrt.examples.bench.TuneCommand;
 import dev.rankrt.examples.build.BuildCommand;
 import dev.rankrt.examples.cli.CommonOptions;
+import dev.rankrt.examples.cli.IdRanges;
 import dev.rankrt.examples.doctor.DoctorCommand;
 import dev.rankrt.natives.RankRtException;
 import java.io.IOException;
@@ -78,6 +80,7 @@ public final class RankRt implements Runnable {
           .exitCodeList(program.getCommandSpec().usageMessage().exitCodeList());
     }
     return program
+        .registerConverter(IdRange.class, new IdRanges())
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExecutionStrategy(
             parsed -> {

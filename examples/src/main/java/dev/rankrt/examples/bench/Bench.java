@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntFunction;
@@ -77,16 +78,21 @@ final class Bench {
   /**
    * Measures.
    *
+   * @param version of RankRT
+   * @param commit that it was built from, where that is known
    * @param gpu the GPU's description, if there is one
    * @throws IOException if the model cannot be read
    * @throws RankRtException if nothing could be measured, or not the GPU that was insisted on
    */
-  Results run(String version, Optional<Gpu> gpu) throws Exception {
+  Results run(String version, Optional<String> commit, Optional<Gpu> gpu) throws Exception {
     Instant began = Instant.now();
     List<Row> rows = new ArrayList<>();
     RankRtException failure = null;
-    long steps = (long) Contender.values().length * stepsOfARow();
-    try (Progress.Task task = progress.begin("bench", steps)) {
+    long measurable =
+        Arrays.stream(Contender.values())
+            .filter(contender -> device != Device.Type.CPU || !contender.kind().onGpu())
+            .count();
+    try (Progress.Task task = progress.begin("bench", measurable * stepsOfARow())) {
       for (Contender contender : Contender.values()) {
         task.say(contender.title());
         try {
@@ -97,6 +103,8 @@ final class Bench {
           }
           failure = e;
           rows.add(Row.unavailable(contender, reason(e)));
+        } catch (IOException e) { // PyTorch's process
+          rows.add(Row.unavailable(contender, shortened(e.getMessage())));
         }
       }
     }
@@ -112,7 +120,7 @@ final class Bench {
         Results.FORMAT,
         began,
         version,
-        Machine.commit(),
+        commit,
         Machine.here(),
         gpu,
         model,
@@ -129,16 +137,9 @@ final class Bench {
 
   private Row measure(Contender contender, Progress.Task task) throws Exception {
     if (contender.kind().onGpu() && device == Device.Type.CPU) {
-      task.step(stepsOfARow());
       return Row.unavailable(contender, "--device cpu");
     }
-    Opened opened;
-    try {
-      opened = open(contender);
-    } catch (IOException e) {
-      task.step(stepsOfARow());
-      return Row.unavailable(contender, shortened(e.getMessage()));
-    }
+    Opened opened = open(contender);
     try (Subject subject = opened.subject()) {
       boolean gpu = contender.kind().onGpu();
       // Also tells the search for the highest rate where to begin.

@@ -112,6 +112,14 @@ public final class BenchCommand implements Callable<Integer> {
   private Path torchScript;
 
   @Option(
+      names = "--commit",
+      paramLabel = "TEXT",
+      description =
+          "What was built, for the results; by default what git says of the working folder, if that"
+              + " is where the sources are.")
+  private Optional<String> commit = Optional.empty();
+
+  @Option(
       names = "--from",
       paramLabel = "FILE",
       description = "Measure nothing: show the results in this JSON file.")
@@ -143,15 +151,19 @@ public final class BenchCommand implements Callable<Integer> {
     Settings settings = settings();
     Workload workload = model.workload();
     if (device == Device.Type.CPU) {
-      return bench(workload, settings, GpuMeter.none()).run(version(), Optional.empty());
+      return bench(workload, settings, GpuMeter.none()).run(version(), commit(), Optional.empty());
     }
     try (Nvml nvml = Nvml.open()) {
       GpuMeter meter = GpuMeter.of(() -> nvml.sample(Gpu.INDEX));
-      return bench(workload, settings, meter).run(version(), Gpu.describe(nvml));
+      return bench(workload, settings, meter).run(version(), commit(), Gpu.describe(nvml));
     } catch (NvmlUnavailableException e) {
       log.debug("no figures of the GPU's use: {}", e.getMessage());
-      return bench(workload, settings, GpuMeter.none()).run(version(), Optional.empty());
+      return bench(workload, settings, GpuMeter.none()).run(version(), commit(), Optional.empty());
     }
+  }
+
+  private Optional<String> commit() {
+    return commit.or(Machine::commit);
   }
 
   private Bench bench(Workload workload, Settings settings, GpuMeter meter) {

@@ -1,6 +1,7 @@
 package dev.rankrt.examples.bench;
 
 import dev.rankrt.Device;
+import dev.rankrt.EngineOptions;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -30,6 +31,14 @@ final class JavaCode {
       String batches =
           String.join(", ", setup.optimizeFor().stream().map(String::valueOf).toList());
       engine.append(INDENT).append(".optimizeFor(").append(batches).append(')');
+    }
+    if (setup.waitPolicy() != EngineOptions.defaults().waitPolicy()) {
+      imports.add("dev.rankrt.streams.WaitPolicy");
+      engine
+          .append(INDENT)
+          .append(".waitPolicy(WaitPolicy.")
+          .append(setup.waitPolicy())
+          .append(')');
     }
     if (setup.cpuThreads() > 0) {
       engine.append(INDENT).append(".cpuThreads(").append(setup.cpuThreads()).append(')');

@@ -1,6 +1,7 @@
 package dev.rankrt.examples.bench;
 
 import dev.rankrt.Precision;
+import dev.rankrt.streams.WaitPolicy;
 import java.util.List;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -73,6 +74,13 @@ record Setting(
               setup -> setup.workers() == 0 ? OURS : Integer.toString(setup.workers()),
               (setup, traffic) ->
                   upTo(Math.min(8, traffic.processors())).mapToObj(setup::withWorkers).toList()),
+          new Setting(
+              "waitPolicy",
+              true,
+              false,
+              setup -> setup.waitPolicy().toString(),
+              (setup, traffic) ->
+                  Stream.of(WaitPolicy.values()).map(setup::withWaitPolicy).toList()),
           new Setting(
               "batchingWindow",
               true,

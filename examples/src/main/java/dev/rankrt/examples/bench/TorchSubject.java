@@ -24,6 +24,7 @@ import java.util.concurrent.TimeoutException;
  */
 final class TorchSubject implements Subject {
   private static final Duration START_LIMIT = Duration.ofSeconds(90);
+  private static final Duration END_LIMIT = Duration.ofSeconds(10);
 
   private final Process process;
   private final BufferedReader answers;
@@ -140,9 +141,16 @@ final class TorchSubject implements Subject {
     return duration.toNanos() / 1e9;
   }
 
-  /** Ends the process. */
+  /** Ends the process, and returns once the GPU is rid of it. */
   @Override
   public void close() {
     process.destroy();
+    try {
+      if (!process.waitFor(END_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

@@ -4,6 +4,7 @@ import dev.rankrt.AccuracyReport;
 import dev.rankrt.Device;
 import dev.rankrt.Engine;
 import dev.rankrt.EngineOptions;
+import dev.rankrt.EngineOptions.IdRange;
 import dev.rankrt.Precision;
 import dev.rankrt.examples.cli.CommonOptions;
 import dev.rankrt.examples.cli.Progress;
@@ -17,8 +18,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -37,8 +36,6 @@ import picocli.CommandLine.Spec;
             + " does. A service that opens the ONNX file with the same options finds it in the plan"
             + " cache; one that opens the file of --save-engine needs no ONNX file.")
 public final class BuildCommand implements Callable<Integer> {
-  private static final Pattern RANGE = Pattern.compile("(-?\\d{1,18})\\.\\.(-?\\d{1,18})");
-
   @Spec private CommandSpec spec;
 
   @Option(names = "--onnx", required = true, paramLabel = "FILE", description = "The model.")
@@ -76,7 +73,7 @@ public final class BuildCommand implements Callable<Integer> {
       names = "--id-range",
       paramLabel = "INPUT=MIN..MAX",
       description = "The ids that an input accepts; may be given for several inputs.")
-  private Map<String, String> idRanges = new LinkedHashMap<>();
+  private Map<String, IdRange> idRanges = new LinkedHashMap<>();
 
   @Option(
       names = "--timing-cache",
@@ -247,20 +244,11 @@ public final class BuildCommand implements Callable<Integer> {
       if (optimizeFor != null) {
         options.optimizeFor(optimizeFor);
       }
-      idRanges.forEach((input, range) -> addIdRange(options, input, range));
+      idRanges.forEach((input, range) -> options.idRange(input, range.min(), range.max()));
     } catch (IllegalArgumentException e) {
       throw usage(e.getMessage(), e);
     }
     return options;
-  }
-
-  private void addIdRange(EngineOptions.Builder options, String input, String range) {
-    Matcher ends = RANGE.matcher(range);
-    if (!ends.matches()) {
-      throw usage(
-          "--id-range takes INPUT=MIN..MAX, such as ids=0..9999: " + input + "=" + range, null);
-    }
-    options.idRange(input, Long.parseLong(ends.group(1)), Long.parseLong(ends.group(2)));
   }
 
   private ParameterException usage(String message, Throwable cause) {

@@ -10,6 +10,7 @@ import dev.rankrt.Precision;
 import dev.rankrt.Ranker;
 import dev.rankrt.RankerOptions;
 import dev.rankrt.natives.RankRtException;
+import dev.rankrt.streams.WaitPolicy;
 import java.io.File;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -40,7 +41,7 @@ class JavaCodeTest {
 
   @Test
   void settings_areThoseThatWereChosen() throws Exception {
-    Setup setup = new Setup(Precision.FP16, 256, List.of(8, 64), 3, 4, 200);
+    Setup setup = new Setup(Precision.FP16, 256, List.of(8, 64), 3, 4, WaitPolicy.YIELD, 200);
     assertSame(setup, Device.gpu(0));
   }
 
@@ -73,7 +74,7 @@ class JavaCodeTest {
     Path file = folder.resolve("Pasted.java");
     Files.writeString(file, "import java.util.function.Supplier;\n" + source);
     StringJoiner classPath = new StringJoiner(File.pathSeparator);
-    for (Class<?> type : List.of(Ranker.class, RankRtException.class)) {
+    for (Class<?> type : List.of(Ranker.class, WaitPolicy.class, RankRtException.class)) {
       URL place = type.getProtectionDomain().getCodeSource().getLocation();
       classPath.add(Path.of(place.toURI()).toString());
     }

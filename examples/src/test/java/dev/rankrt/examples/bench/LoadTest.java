@@ -148,6 +148,32 @@ class LoadTest {
     assertEquals(0, figures.unanswered());
   }
 
+  @Test
+  void whatComesTooLate_isUnanswered_andOutOfTheWayOfTheNextMeasurement() {
+    ExecutorService queue = Executors.newSingleThreadExecutor();
+    AtomicInteger sent = new AtomicInteger();
+    AtomicInteger calls = new AtomicInteger();
+    Target slow =
+        new Lanes(1, calls) {
+          @Override
+          public void submit(int lane, int rows, Consumer<Throwable> answer) {
+            sent.incrementAndGet();
+            queue.execute(
+                () -> {
+                  Clock.SYSTEM.waitUntil(System.nanoTime() + 2_000 * MICRO);
+                  call(lane, rows);
+                  answer.accept(null);
+                });
+          }
+        };
+    Figures figures =
+        Load.open(slow, Clock.SYSTEM, 10_000, 1, Duration.ofMillis(20), Duration.ofMillis(1));
+
+    assertTrue(figures.unanswered() > 0, figures::toString);
+    assertEquals(sent.get(), calls.get(), "all are through when it returns");
+    queue.shutdown();
+  }
+
   /** Refuses every so many requests. */
   private static final class Refusing implements Target {
     private final PlayedClock clock;

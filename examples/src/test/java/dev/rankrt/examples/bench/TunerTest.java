@@ -12,6 +12,7 @@ import dev.rankrt.examples.bench.Tuner.Found;
 import dev.rankrt.examples.bench.Tuner.Measured;
 import dev.rankrt.examples.bench.Tuner.Step;
 import dev.rankrt.examples.cli.Progress;
+import dev.rankrt.streams.WaitPolicy;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -33,15 +34,17 @@ class TunerTest {
               micros *= setup.maxBatch() == 256 ? 0.8 : 1;
               micros *= setup.optimizeFor().equals(List.of(64)) ? 0.8 : 1;
               micros *= setup.workers() == 4 ? 0.8 : 1;
+              micros *= setup.waitPolicy() == WaitPolicy.SPIN ? 0.8 : 1;
               micros *= setup.windowMicros() == 50 ? 0.8 : 1;
               return measured(micros, 1000, 0.001);
             });
 
-    assertEquals(new Setup(Precision.FP16, 256, List.of(64), 0, 4, 50), found.setup());
-    assertEquals(1000, found.before().figures().p99Micros().orElseThrow(), 1);
-    assertEquals(500 * 0.4096, found.after().figures().p99Micros().orElseThrow(), 1);
     assertEquals(
-        List.of("precision", "maxBatch", "optimizeFor", "workers", "batchingWindow"),
+        new Setup(Precision.FP16, 256, List.of(64), 0, 4, WaitPolicy.SPIN, 50), found.setup());
+    assertEquals(1000, found.before().figures().p99Micros().orElseThrow(), 1);
+    assertEquals(500 * Math.pow(0.8, 5), found.after().figures().p99Micros().orElseThrow(), 1);
+    assertEquals(
+        List.of("precision", "maxBatch", "optimizeFor", "workers", "waitPolicy", "batchingWindow"),
         found.steps().stream().map(Step::setting).toList());
   }
 
