@@ -11,6 +11,7 @@ import dev.rankrt.natives.RankRtException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -102,7 +103,8 @@ public final class RankRt implements Runnable {
   private static int failed(Exception problem, CommandLine command, ParseResult parsed) {
     boolean expected = problem instanceof IOException || problem instanceof RankRtException;
     if (expected && !CommonOptions.in(parsed).verbose()) {
-      boolean bare = problem instanceof IOException; // such as NoSuchFileException: only the name
+      // Such as NoSuchFileException, whose message is only the name.
+      boolean bare = problem instanceof FileSystemException;
       command.getErr().println(bare ? problem.toString() : problem.getMessage());
     } else {
       problem.printStackTrace(command.getErr());

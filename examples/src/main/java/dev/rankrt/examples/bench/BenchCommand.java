@@ -1,5 +1,6 @@
 package dev.rankrt.examples.bench;
 
+import com.google.gson.JsonParseException;
 import dev.rankrt.Device;
 import dev.rankrt.examples.bench.Results.Scenario;
 import dev.rankrt.examples.bench.Results.Settings;
@@ -193,10 +194,18 @@ public final class BenchCommand implements Callable<Integer> {
   }
 
   private Results read(Path file) throws IOException {
-    Results results = Json.read(Files.readString(file), Results.class);
-    if (results.format() != Results.FORMAT) {
+    Results results;
+    try {
+      results = Json.read(Files.readString(file), Results.class);
+    } catch (JsonParseException e) {
+      String why = e.getMessage().lines().findFirst().orElse("");
+      throw new IOException(file + " holds no results: " + why, e);
+    }
+    if (results == null || results.format() != Results.FORMAT) {
       throw new IOException(
-          file + " has format " + results.format() + ", this version reads " + Results.FORMAT);
+          file
+              + " holds no results of the form that this version reads, \"format\": "
+              + Results.FORMAT);
     }
     return results;
   }

@@ -220,7 +220,7 @@ final class Charts {
         new Chart(
             "Latency, " + load(),
             "From the filled dot, the median, to the ring, p99, and the stroke, p99.9. Further left"
-                + " is better; each step of the axis is ten times the one before.",
+                + " is better; the axis is logarithmic.",
             bottom + 26,
             svg.toString()));
   }

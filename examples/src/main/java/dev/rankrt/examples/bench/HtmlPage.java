@@ -36,7 +36,7 @@ final class HtmlPage {
     html.append(Charts.escape(title)).append("</title>\n<style>\n");
     html.append(Charts.STYLE).append(STYLE).append("</style>\n</head>\n<body>\n<h1>");
     html.append(Charts.escape(title)).append("</h1>\n");
-    html.append("<p>What the model takes on this machine, by how it is run.</p>\n");
+    html.append("<p>How fast the model is on this machine, by how it is run.</p>\n");
     pairs(html, Tables.facts(results));
     for (Charts.Chart chart : new Charts(results).all()) {
       heading(html, chart.title());

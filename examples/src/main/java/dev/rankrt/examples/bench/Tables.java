@@ -2,6 +2,7 @@ package dev.rankrt.examples.bench;
 
 import dev.rankrt.examples.bench.Results.Row;
 import dev.rankrt.examples.bench.Results.Settings;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
@@ -68,7 +69,9 @@ final class Tables {
         "RankRT",
         Units.text(
             "%s, commit %s, measured %s",
-            results.rankrt(), results.commit().orElse("unknown"), results.date()));
+            results.rankrt(),
+            results.commit().orElse("unknown"),
+            results.date().truncatedTo(ChronoUnit.SECONDS)));
     facts.put(
         "Method",
         Units.text(

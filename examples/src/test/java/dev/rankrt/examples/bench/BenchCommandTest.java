@@ -113,9 +113,14 @@ class BenchCommandTest {
     Files.writeString(
         file, Json.write(ExampleResults.full()).replace("\"format\": 1", "\"format\": 9"));
     assertEquals(1, run("bench", "--from", file));
-    assertTrue(err.toString().contains("format 9"), err::toString);
     Files.writeString(file, "no json");
     assertEquals(1, run("bench", "--from", file));
+    Files.writeString(file, "");
+    assertEquals(1, run("bench", "--from", file));
+    assertEquals(1, run("bench", "--from", "examples/results/h200.json"));
+
+    assertEquals(4, err.toString().lines().count(), err::toString);
+    assertTrue(err.toString().lines().allMatch(line -> line.contains("holds no results")));
   }
 
   private static void assertMeasured(Results.Row row) {
