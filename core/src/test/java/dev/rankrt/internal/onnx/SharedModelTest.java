@@ -154,6 +154,7 @@ class SharedModelTest {
     assertTrue(names.contains("node_linear.user"), names.toString());
     assertEquals("node_linear", SharedModel.layerOf("node_linear.user"));
     assertEquals("node_linear", SharedModel.layerOf("node_linear"));
+    assertEquals("node_MatMul_6", SharedModel.layerOf("node_MatMul_6.both"));
   }
 
   @Test
