@@ -1,5 +1,7 @@
 package dev.rankrt.examples;
 
+import dev.rankrt.examples.bench.BenchCommand;
+import dev.rankrt.examples.bench.TuneCommand;
 import dev.rankrt.examples.build.BuildCommand;
 import dev.rankrt.examples.cli.CommonOptions;
 import dev.rankrt.examples.doctor.DoctorCommand;
@@ -36,7 +38,7 @@ import picocli.CommandLine.Spec;
       "1:It failed, or what was checked is wrong; the standard error says why.",
       "2:The arguments make no sense; nothing was done."
     },
-    subcommands = {BuildCommand.class, DoctorCommand.class})
+    subcommands = {BenchCommand.class, BuildCommand.class, DoctorCommand.class, TuneCommand.class})
 public final class RankRt implements Runnable {
   @Spec private CommandSpec spec;
 

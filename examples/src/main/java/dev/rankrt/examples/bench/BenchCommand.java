@@ -1,0 +1,207 @@
+package dev.rankrt.examples.bench;
+
+import dev.rankrt.Device;
+import dev.rankrt.examples.bench.Results.Scenario;
+import dev.rankrt.examples.bench.Results.Settings;
+import dev.rankrt.examples.cli.CommonOptions;
+import dev.rankrt.examples.cli.Json;
+import dev.rankrt.examples.gpu.Nvml;
+import dev.rankrt.examples.gpu.NvmlUnavailableException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Measures a model every way there is on this machine; see {@code --help}. */
+@Command(
+    name = "bench",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = {
+      "Measures how fast a model is on this machine: on the CPU, on the GPU without TensorRT, with"
+          + " TensorRT in FP32 and FP16, with concurrent streams and with batching.",
+      "What cannot be measured here is listed with the reason."
+    })
+public final class BenchCommand implements Callable<Integer> {
+  private static final Logger log = LoggerFactory.getLogger(BenchCommand.class);
+
+  @Spec private CommandSpec spec;
+
+  @Mixin private CommonOptions common;
+
+  @Mixin private WorkloadOptions model;
+
+  @Option(
+      names = "--device",
+      paramLabel = "auto|gpu|cpu",
+      defaultValue = "auto",
+      description =
+          "What to measure: all that is here, all and fail without a GPU, or the CPU alone;"
+              + " ${DEFAULT-VALUE} by default.")
+  private Device.Type device;
+
+  @Option(
+      names = "--rows",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Rows of a request; ${DEFAULT-VALUE} by default.")
+  private int rows;
+
+  @Option(
+      names = "--in-flight",
+      paramLabel = "N",
+      defaultValue = "10",
+      description = "Requests in flight; ${DEFAULT-VALUE} by default.")
+  private int inFlight;
+
+  @Option(
+      names = "--max-batch",
+      paramLabel = "N",
+      description =
+          "Rows of the largest requests, for the Offline scenario; by default 4096 on a GPU and 256"
+              + " on the CPU.")
+  private Integer maxBatch;
+
+  @Option(
+      names = "--sla",
+      paramLabel = "MS",
+      defaultValue = "10",
+      description =
+          "The milliseconds that p99 has to stay within in the Server scenario; ${DEFAULT-VALUE} by"
+              + " default.")
+  private double slaMillis;
+
+  @Option(
+      names = "--duration",
+      paramLabel = "S",
+      defaultValue = "3",
+      description =
+          "Seconds of each measurement; ${DEFAULT-VALUE} by default. A fifth of it goes before, to"
+              + " warm up.")
+  private double seconds;
+
+  @Option(
+      names = "--quick",
+      description = "Measure for 0.2 s: shows that everything works, and no more.")
+  private boolean quick;
+
+  @Option(
+      names = "--scenario",
+      paramLabel = "NAME",
+      split = ",",
+      description =
+          "Some of ${COMPLETION-CANDIDATES}, separated by commas; all of them by default.")
+  private List<Scenario> scenarios = List.of(Scenario.values());
+
+  @Option(
+      names = "--torch-script",
+      paramLabel = "FILE",
+      defaultValue = "examples/models/bench_torch.py",
+      description = "What measures PyTorch, run by python3; ${DEFAULT-VALUE} by default.")
+  private Path torchScript;
+
+  @Option(
+      names = "--from",
+      paramLabel = "FILE",
+      description = "Measure nothing: show the results in this JSON file.")
+  private Path from;
+
+  @Option(
+      names = "--html",
+      paramLabel = "FILE",
+      description = "Write a page with charts, which needs no other file.")
+  private Path html;
+
+  @Option(names = "--svg", paramLabel = "FILE", description = "Write the comparison as a picture.")
+  private Path svg;
+
+  @Override
+  public Integer call() throws Exception {
+    Results results = from == null ? measure() : read(from);
+    if (html != null) {
+      Files.writeString(html, HtmlPage.of(results));
+    }
+    if (svg != null) {
+      Files.writeString(svg, new Charts(results).picture());
+    }
+    common.write(spec.commandLine().getOut(), results, TextReport.of(results));
+    return CommandLine.ExitCode.OK;
+  }
+
+  private Results measure() throws Exception {
+    Settings settings = settings();
+    Workload workload = model.workload();
+    if (device == Device.Type.CPU) {
+      return bench(workload, settings, GpuMeter.none()).run(version(), Optional.empty());
+    }
+    try (Nvml nvml = Nvml.open()) {
+      GpuMeter meter = GpuMeter.of(() -> nvml.sample(Gpu.INDEX));
+      return bench(workload, settings, meter).run(version(), Gpu.describe(nvml));
+    } catch (NvmlUnavailableException e) {
+      log.debug("no figures of the GPU's use: {}", e.getMessage());
+      return bench(workload, settings, GpuMeter.none()).run(version(), Optional.empty());
+    }
+  }
+
+  private Bench bench(Workload workload, Settings settings, GpuMeter meter) {
+    return new Bench(workload, settings, device, torchScript, meter, common.progress());
+  }
+
+  private Settings settings() {
+    requirePositive("--rows", rows);
+    requirePositive("--in-flight", inFlight);
+    requirePositive("--sla", slaMillis);
+    requirePositive("--duration", seconds);
+    if (maxBatch != null && maxBatch < rows) {
+      throw wrong("--max-batch is at least --rows, " + rows + ", not " + maxBatch);
+    }
+    double length = quick ? 0.2 : seconds;
+    return new Settings(
+        rows,
+        inFlight,
+        maxBatch == null ? Math.max(rows, 4096) : maxBatch,
+        maxBatch == null ? Math.max(rows, 256) : maxBatch,
+        slaMillis,
+        length,
+        length / 5,
+        length * 0.3,
+        quick ? 2 : 5,
+        List.copyOf(scenarios));
+  }
+
+  private Results read(Path file) throws IOException {
+    Results results = Json.read(Files.readString(file), Results.class);
+    if (results.format() != Results.FORMAT) {
+      throw new IOException(
+          file + " has format " + results.format() + ", this version reads " + Results.FORMAT);
+    }
+    return results;
+  }
+
+  /** Returns the version of RankRT that this is. */
+  static String version() {
+    String version = BenchCommand.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
+  }
+
+  private void requirePositive(String option, double value) {
+    if (!(value > 0)) {
+      throw wrong(option + " must be positive, not " + value);
+    }
+  }
+
+  private ParameterException wrong(String message) {
+    return new ParameterException(spec.commandLine(), message);
+  }
+}

@@ -1,0 +1,185 @@
+package dev.rankrt.examples.bench;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.IntConsumer;
+import org.HdrHistogram.ConcurrentHistogram;
+import org.HdrHistogram.Histogram;
+
+/**
+ * Sends requests to a target, and takes the time of each. One thread at a time.
+ *
+ * <p>Two kinds of load tell different things. A <em>closed</em> loop keeps a number of requests in
+ * flight: a caller that waits for its answer sends nothing meanwhile, so a target that stalls is
+ * spared exactly the requests that would have met the stall. An <em>open</em> loop sends at times
+ * that were set beforehand, whatever the target does, and each request's latency counts from the
+ * time at which it was due: a stall shows in every request that it held up.
+ *
+ * <p>In both, requests are served in the order in which they came. A target with fewer lanes than
+ * requests in flight has them wait in a queue, and that waiting is part of their latency; no
+ * thread's wake-up is, other than the target's own.
+ */
+final class Load {
+  private static final int SIGNIFICANT_DIGITS = 3;
+  private static final long NANOS = 1_000_000_000;
+  private static final long POLL_NANOS = 1_000_000;
+
+  private final Target target;
+  private final Clock clock;
+  private final Histogram nanos = new ConcurrentHistogram(SIGNIFICANT_DIGITS);
+  private final AtomicLong unanswered = new AtomicLong();
+  private final AtomicReference<Throwable> failure = new AtomicReference<>();
+
+  private Load(Target target, Clock clock) {
+    this.target = target;
+    this.clock = clock;
+  }
+
+  /**
+   * Keeps a number of requests in flight.
+   *
+   * @throws RuntimeException the first request's, if none was answered
+   */
+  static Figures closed(Target target, Clock clock, int inFlight, int rows, Duration duration) {
+    return new Load(target, clock).closed(inFlight, rows, duration);
+  }
+
+  /**
+   * Sends requests at the times of a Poisson process.
+   *
+   * @param grace how long after the last arrival requests may still be answered; the others count
+   *     as unanswered
+   * @throws RuntimeException the first failed request's, if none was answered
+   */
+  static Figures open(
+      Target target, Clock clock, double perSecond, int rows, Duration duration, Duration grace) {
+    return new Load(target, clock).open(perSecond, rows, duration, grace);
+  }
+
+  private Figures closed(int inFlight, int rows, Duration duration) {
+    long start = clock.nanos();
+    long end = start + duration.toNanos();
+    Queue<Long> sentAt = new ConcurrentLinkedQueue<>();
+    for (int i = 0; i < inFlight; i++) {
+      sentAt.add(start);
+    }
+    AtomicLong lastAnswer = new AtomicLong(start);
+    onThreads(
+        Math.min(inFlight, target.lanes()),
+        lane -> {
+          // Never empty: there are at least as many requests as lanes, and a lane takes one.
+          for (long now = start; now < end; ) {
+            long sent = sentAt.remove();
+            boolean answered = succeeds(() -> target.call(lane, rows));
+            now = clock.nanos();
+            if (answered) {
+              nanos.recordValue(now - sent);
+            }
+            sentAt.add(now);
+          }
+          lastAnswer.accumulateAndGet(clock.nanos(), Math::max);
+        });
+    requireNoGeneralFailure();
+    double seconds = (lastAnswer.get() - start) / (double) NANOS;
+    return Figures.of(nanos, unanswered.get(), Figures.Kind.CLOSED, inFlight, 0, rows, seconds);
+  }
+
+  private Figures open(double perSecond, int rows, Duration duration, Duration grace) {
+    Arrivals arrivals = new Arrivals(perSecond, Double.doubleToLongBits(perSecond));
+    long start = clock.nanos();
+    long end = start + duration.toNanos();
+    long deadline = end + grace.toNanos();
+    AtomicLong inside = new AtomicLong();
+    onThreads(
+        target.submitters(),
+        lane -> {
+          for (long due = start + arrivals.next(); due < end; due = start + arrivals.next()) {
+            clock.waitUntil(due);
+            if (clock.nanos() > deadline) {
+              unanswered.incrementAndGet();
+              continue;
+            }
+            long scheduled = due;
+            inside.incrementAndGet();
+            boolean sent =
+                succeeds(
+                    () ->
+                        target.submit(
+                            lane,
+                            rows,
+                            problem -> {
+                              if (problem == null) {
+                                nanos.recordValue(clock.nanos() - scheduled);
+                              } else {
+                                failed(problem);
+                              }
+                              inside.decrementAndGet();
+                            }));
+            if (!sent) {
+              inside.decrementAndGet();
+            }
+          }
+        });
+    while (inside.get() > 0 && clock.nanos() < deadline) {
+      clock.waitUntil(clock.nanos() + POLL_NANOS);
+    }
+    double seconds = Math.max(duration.toNanos(), clock.nanos() - start) / (double) NANOS;
+    unanswered.addAndGet(inside.get());
+    requireNoGeneralFailure();
+    return Figures.of(
+        nanos.copy(), unanswered.get(), Figures.Kind.OPEN, 0, perSecond, rows, seconds);
+  }
+
+  private boolean succeeds(Runnable call) {
+    try {
+      call.run();
+      return true;
+    } catch (RuntimeException e) {
+      failed(e);
+      return false;
+    }
+  }
+
+  private void failed(Throwable problem) {
+    unanswered.incrementAndGet();
+    failure.compareAndSet(null, problem);
+  }
+
+  private void requireNoGeneralFailure() {
+    Throwable problem = failure.get();
+    if (nanos.getTotalCount() == 0 && problem != null) {
+      throw problem instanceof RuntimeException wrong
+          ? wrong
+          : new IllegalStateException("no request was answered: " + problem, problem);
+    }
+  }
+
+  private void onThreads(int count, IntConsumer work) {
+    AtomicReference<Throwable> broken = new AtomicReference<>();
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int lane = i;
+      Thread thread = new Thread(() -> work.accept(lane), "load-" + lane);
+      thread.setDaemon(true);
+      thread.setUncaughtExceptionHandler((ignored, problem) -> broken.compareAndSet(null, problem));
+      threads.add(thread);
+    }
+    threads.forEach(Thread::start);
+    try {
+      for (Thread thread : threads) {
+        thread.join();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while measuring", e);
+    }
+    if (broken.get() != null) {
+      throw new IllegalStateException("the load generator broke: " + broken.get(), broken.get());
+    }
+  }
+}

@@ -1,0 +1,148 @@
+package dev.rankrt.examples.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.rankrt.examples.RankRt;
+import dev.rankrt.examples.cli.Json;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The command, on the CPU and a small model. */
+class BenchCommandTest {
+  private static final Path REFERENCE = Path.of("examples/models/reference");
+  private static final List<String> DLRM =
+      List.of(
+          "--model", REFERENCE.resolve("dlrm/model.onnx").toString(), "--id-range", "ids=0..499");
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  @TempDir private Path folder;
+
+  @Test
+  void cpu_isMeasured_andEveryFigureRestsOnSamples() throws IOException {
+    Path json = folder.resolve("results.json");
+    Path html = folder.resolve("page.html");
+    assertEquals(
+        0,
+        bench("--device", "cpu", "--quick", "--max-batch", "64", "--json", json, "--html", html),
+        err::toString);
+
+    Results results = Json.read(Files.readString(json), Results.class);
+    assertEquals(Contender.values().length, results.rows().size());
+    assertMeasured(results.rows().get(0));
+    assertMeasured(results.rows().get(1));
+    for (Results.Row row : results.rows()) {
+      if (row.id().startsWith("tensorrt") || row.id().startsWith("pytorch")) {
+        assertEquals("--device cpu", row.unavailable().orElseThrow());
+      }
+    }
+    assertTrue(out.toString().contains("10 requests in flight, 1 row each"), out::toString);
+
+    // The page comes from the JSON alone.
+    Path again = folder.resolve("again.html");
+    assertEquals(0, run("bench", "--from", json, "--html", again), err::toString);
+    assertEquals(Files.readString(html), Files.readString(again));
+  }
+
+  @Test
+  void anyModel_isMeasured_andJsonTakesTheTextsPlace() {
+    assertEquals(
+        0,
+        run(
+            "bench",
+            "--model",
+            REFERENCE.resolve("din/model.onnx"),
+            "--device",
+            "cpu",
+            "--quick",
+            "--rows",
+            "3",
+            "--in-flight",
+            "2",
+            "--scenario",
+            "single_stream",
+            "--json"),
+        err::toString);
+    Results results = Json.read(out.toString(), Results.class);
+    Figures single = results.rows().get(0).singleStream().orElseThrow();
+    assertEquals(3, single.rows());
+    assertEquals(3 * single.requestsPerSecond(), single.rowsPerSecond(), 1e-3);
+    assertTrue(results.rows().get(0).concurrent().isEmpty());
+    assertEquals(4, results.model().inputs().size());
+  }
+
+  @Test
+  void idThatTheModelHasNot_isToldInOneLine() {
+    assertEquals(
+        1,
+        run("bench", DLRM.get(0), DLRM.get(1), "--id-max", "100000", "--device", "cpu", "--quick"));
+    assertEquals(1, err.toString().lines().count(), err::toString);
+  }
+
+  @Test
+  void wrongArguments_endWith2() {
+    assertEquals(2, bench("--rows", "0"));
+    assertEquals(2, bench("--sla", "-1"));
+    assertEquals(2, bench("--rows", "100", "--max-batch", "10"));
+    assertEquals(2, bench("--device", "tpu"));
+    assertEquals(2, run("bench", DLRM.get(0), DLRM.get(1), "--id-range", "ids=9..0"));
+    assertEquals(2, run("bench", DLRM.get(0), DLRM.get(1), "--id-range", "ids=all"));
+    assertEquals("", out.toString());
+  }
+
+  @Test
+  void missingFiles_endWith1() {
+    assertEquals(1, run("bench", "--model", "no/such.onnx", "--device", "cpu"));
+    assertTrue(err.toString().contains(Path.of("no/such.onnx").toString()), err::toString);
+    assertEquals(1, run("bench", "--from", "no/such.json"));
+  }
+
+  @Test
+  void resultsOfAnotherForm_areRefused() throws IOException {
+    Path file = folder.resolve("old.json");
+    Files.writeString(
+        file, Json.write(ExampleResults.full()).replace("\"format\": 1", "\"format\": 9"));
+    assertEquals(1, run("bench", "--from", file));
+    assertTrue(err.toString().contains("format 9"), err::toString);
+    Files.writeString(file, "no json");
+    assertEquals(1, run("bench", "--from", file));
+  }
+
+  private static void assertMeasured(Results.Row row) {
+    assertTrue(row.unavailable().isEmpty(), row::toString);
+    for (Figures figures :
+        List.of(
+            row.concurrent().orElseThrow(),
+            row.singleStream().orElseThrow(),
+            row.offline().orElseThrow())) {
+      assertTrue(figures.samples() > 0, figures::toString);
+      assertTrue(figures.p50Micros().orElseThrow() > 0, figures::toString);
+      assertTrue(figures.requestsPerSecond() > 0, figures::toString);
+      assertEquals(0, figures.unanswered(), figures::toString);
+    }
+    assertEquals(64, row.offline().orElseThrow().rows());
+    assertFalse(row.server().orElseThrow().probes().isEmpty());
+  }
+
+  private int bench(Object... args) {
+    return run(
+        Stream.concat(Stream.of("bench"), Stream.concat(DLRM.stream(), Stream.of(args))).toArray());
+  }
+
+  private int run(Object... args) {
+    return RankRt.run(
+        new PrintWriter(out, true),
+        new PrintWriter(err, true),
+        Stream.of(args).map(Object::toString).toArray(String[]::new));
+  }
+}
