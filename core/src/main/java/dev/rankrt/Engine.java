@@ -27,6 +27,8 @@ public final class Engine implements AutoCloseable {
   private final List<TensorSpec> inputs;
   private final List<TensorSpec> outputs;
   private final EngineOptions options;
+  private final int denseInput;
+  private final boolean rowsAreIndependent;
   private final List<InputRules> requestRules;
 
   /** What {@code rank} is about; null where the engine is not of that kind. */
@@ -62,7 +64,9 @@ public final class Engine implements AutoCloseable {
         options.shared().isEmpty() || !givesScores()
             ? null
             : RankInputs.Places.of(inputs, options.shared());
-    int mostRows = rowsAreIndependent() ? Integer.MAX_VALUE : maxBatch();
+    this.denseInput = findDenseInput();
+    this.rowsAreIndependent = options.padding() && hasRowsOnly();
+    int mostRows = rowsAreIndependent ? Integer.MAX_VALUE : maxBatch();
     this.requestRules =
         IntStream.range(0, inputs.size()).mapToObj(i -> rulesOf(i, minBatch(), mostRows)).toList();
   }
@@ -269,6 +273,10 @@ public final class Engine implements AutoCloseable {
    * float output, all with a batch; else a negative number.
    */
   int denseInput() {
+    return denseInput;
+  }
+
+  private int findDenseInput() {
     boolean pair =
         inputs.size() == 2
             && inputs.get(0).type().isFloat() != inputs.get(1).type().isFloat()
@@ -324,7 +332,7 @@ public final class Engine implements AutoCloseable {
 
   /** Tells whether a row's results are the same whichever rows it runs with. */
   boolean rowsAreIndependent() {
-    return options.padding() && hasRowsOnly();
+    return rowsAreIndependent;
   }
 
   /** Returns the PCI address of the GPU, or a name that no GPU has. */

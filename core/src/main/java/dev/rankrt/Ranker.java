@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
@@ -52,7 +53,7 @@ import java.util.concurrent.TimeoutException;
 public final class Ranker implements AutoCloseable {
   private static final String BY_NAME = "use infer(inputs), a map of values by name";
 
-  /** Beyond twice this, waking a thread is a small part of the wait. */
+  /** Where runs take longer, waking a thread is a small part of the wait. */
   private static final long LONGEST_SPUN_NANOS = 250_000;
 
   private final Serving serving;
@@ -515,7 +516,8 @@ public final class Ranker implements AutoCloseable {
       long typical = request.typicalNanos();
       if (typical <= LONGEST_SPUN_NANOS) {
         long began = System.nanoTime();
-        while (!request.isDone() && System.nanoTime() - began < 2 * typical) {
+        // For its own run and the one before, twice over.
+        while (!request.isDone() && System.nanoTime() - began < 4 * typical) {
           Thread.onSpinWait();
         }
       }
@@ -538,7 +540,7 @@ public final class Ranker implements AutoCloseable {
       } catch (TimeoutException e) {
         serving.expire(request);
         break;
-      } catch (java.util.concurrent.ExecutionException e) {
+      } catch (ExecutionException e) {
         break; // for the caller to see
       }
     }

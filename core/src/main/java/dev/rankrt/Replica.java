@@ -113,7 +113,7 @@ final class Replica {
     this.batching = engine.rowsAreIndependent();
     this.maxBatch = engine.maxBatch();
     this.capacity =
-        options.queueCapacity().orElse(0) > 0
+        options.queueCapacity().isPresent()
             ? options.queueCapacity().getAsInt()
             : (long) RUNS_THAT_WAIT * maxBatch;
     this.times = new ServiceTimes(maxBatch);
@@ -237,7 +237,9 @@ final class Replica {
       }
       if (request.hasDeadline()) {
         long now = System.nanoTime();
-        if (request.nanosLeft(now) < nanosUntilAnswered(before, request.rows(), now)) {
+        long guess = nanosUntilAnswered(before, request.rows(), now);
+        // A refusal now is worth more to a caller than one after the wait: leave some room.
+        if (request.nanosLeft(now) < guess + guess / 4) {
           if (before == 0) {
             times.doubt(Math.min(maxBatch, request.rows()));
           }
@@ -296,14 +298,14 @@ final class Replica {
   void expire(Request<?> request) {
     if (request.drop()) {
       counters.expired.increment();
-      request.completeExceptionally(
-          new RequestRefusedException(
-              RequestRefusedException.Reason.DEADLINE,
-              "dropped before its run, with "
-                  + request.nanosLeft(System.nanoTime()) / 1000
-                  + " us left: "
-                  + describeLoad(request)));
     }
+    request.completeExceptionally(
+        new RequestRefusedException(
+            RequestRefusedException.Reason.DEADLINE,
+            "dropped before its run, with "
+                + request.nanosLeft(System.nanoTime()) / 1000
+                + " us left: "
+                + describeLoad(request)));
   }
 
   /** Takes rows out of the count. */
@@ -408,8 +410,8 @@ final class Replica {
           } else {
             if (request.drop()) {
               counters.failed.increment();
-              request.completeExceptionally(failureOf(failure.get()));
             }
+            request.completeExceptionally(failureOf(failure.get()));
           }
         });
   }

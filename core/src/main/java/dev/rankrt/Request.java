@@ -46,6 +46,14 @@ abstract class Request<A> extends CompletableFuture<A> {
   /** Copies some of the rows into a session's memory. */
   abstract void copyIn(Session session, int from, int count, int at);
 
+  /**
+   * Runs the rows that were copied, its own and perhaps others' of its kind; a request that runs
+   * alone may do so in its own way.
+   */
+  void execute(Session session, int count) {
+    session.execute(count);
+  }
+
   /** Copies the answer to some of the rows from a session's memory. */
   abstract void copyOut(Session session, int at, int count, int to);
 

@@ -166,11 +166,17 @@ final class Serving {
 
   /** Takes note of why a replica is about to serve no longer. */
   void deviceFailed(Replica replica, Throwable failure) {
-    failed.put(replica.device(), failure);
+    if (serves(replica)) {
+      failed.put(replica.device(), failure);
+    }
   }
 
   /** Says that a replica serves no longer, on its worker's thread. */
   void tellOfFailure(Replica replica) {
+    if (!serves(replica)) {
+      log.warn("{} failed behind its successor", replica.engine(), replica.failure());
+      return;
+    }
     int left = (int) fleet.replicas().stream().filter(Replica::isOpen).count();
     log.error(
         "{} serves no longer, {} of {} devices are left",
@@ -179,6 +185,11 @@ final class Serving {
         devices.size(),
         replica.failure());
     tell(listener -> listener.deviceFailed(replica.device(), replica.failure(), left));
+  }
+
+  /** Tells whether a replica is of the model that serves, rather than of one that was replaced. */
+  private boolean serves(Replica replica) {
+    return fleet.replicas().contains(replica);
   }
 
   private void tell(Consumer<RankerListener> event) {

@@ -9,12 +9,16 @@ import java.util.concurrent.atomic.AtomicInteger;
  * Which threads of this process may spin: waking a thread that sleeps takes longer than some waits
  * last, and more spinning threads than idle cores take from those that work. Safe for use by
  * several threads.
+ *
+ * <p>Workers, of which there are few, spin wherever there are cores enough; callers, of which there
+ * may be any number, while there is a place.
  */
 final class Spinning {
-  /** Where fewer cores would be left than this, what spinning gains, others lose. */
+  /** For workers, and for what else the process does. */
   private static final int CORES_FOR_OTHERS = 4;
 
-  private static final int MOST = Runtime.getRuntime().availableProcessors() - CORES_FOR_OTHERS;
+  private static final int MOST_CALLERS =
+      Runtime.getRuntime().availableProcessors() - CORES_FOR_OTHERS;
 
   private static final AtomicInteger spinning = new AtomicInteger();
 
@@ -23,12 +27,17 @@ final class Spinning {
 
   private Spinning() {}
 
-  /** Claims a place; whoever got one gives it back with {@link #exit}. */
+  /** Tells whether a worker may. */
+  static boolean mayWorkers() {
+    return MOST_CALLERS > 0;
+  }
+
+  /** Claims a caller's place; whoever got one gives it back with {@link #exit}. */
   static boolean enter() {
-    if (spinning.get() >= MOST) {
+    if (spinning.get() >= MOST_CALLERS) {
       return false;
     }
-    if (spinning.incrementAndGet() > MOST) {
+    if (spinning.incrementAndGet() > MOST_CALLERS) {
       spinning.decrementAndGet();
       return false;
     }

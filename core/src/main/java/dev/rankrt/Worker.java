@@ -136,14 +136,13 @@ final class Worker implements Runnable {
   private boolean awaitWork() {
     if (nothingToDo()) {
       long began = System.nanoTime();
-      if (Spinning.enter()) {
+      if (Spinning.mayWorkers()) {
         replica.beginLooking();
         long limit = spin.spinNanos();
         while (nothingToDo() && System.nanoTime() - began < limit) {
           Thread.onSpinWait();
         }
         replica.endLooking();
-        Spinning.exit();
       }
       while (nothingToDo()) {
         asleep.set(true);
@@ -235,16 +234,18 @@ final class Worker implements Runnable {
         if (part.rows > room || (alone && !batch.isEmpty())) {
           return alone ? 0 : room;
         }
+        batch.add(part); // first: what is claimed must be found, whatever goes wrong
         if (!part.claim()) {
+          batch.remove(batch.size() - 1);
           continue;
         }
         if (part.request.expiresBefore(now + replica.times().of(rows + part.rows))) {
-          if (batch.isEmpty()) {
+          if (batch.size() == 1) {
             replica.times().doubt(part.rows);
           }
           replica.expire(part.request);
+          batch.remove(batch.size() - 1);
         } else {
-          batch.add(part);
           rows += part.rows;
           room = alone ? 0 : room - part.rows;
         }
@@ -263,7 +264,7 @@ final class Worker implements Runnable {
     busyUntil = start + replica.times().of(rows);
     runningRows = rows;
     try {
-      session.execute(rows);
+      parts.get(0).request.execute(session, rows);
       replica.succeeded();
     } catch (RuntimeException | Error e) {
       runningRows = 0;
@@ -339,7 +340,7 @@ final class Worker implements Runnable {
   private void fail(Request.Part part, InferenceException failure) {
     if (part.request.drop()) {
       replica.counters().failed.increment();
-      part.request.completeExceptionally(failure);
     }
+    part.request.completeExceptionally(failure);
   }
 }

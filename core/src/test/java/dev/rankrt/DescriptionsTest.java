@@ -60,6 +60,18 @@ class DescriptionsTest {
   }
 
   @Test
+  void sharedColumns_inAnyOrder_areSortedAndJoined() {
+    EngineOptions.Builder builder = EngineOptions.builder();
+    builder.shared("ids", 6, 8).shared("ids", 0, 2).shared("ids", 1, 4).shared("ids", 4, 5);
+    assertEquals("{ids=[0 to 4, 6 to 7]}", builder.build().shared().toString());
+    builder.shared("ids").shared("ids", 9, 10).idRange("ids", 0, 9);
+    assertEquals("{ids=[]}", builder.build().shared().toString());
+    assertThrows(IllegalArgumentException.class, () -> builder.shared("ids", -1, 2));
+    assertThrows(IllegalArgumentException.class, () -> builder.shared("ids", 2, 2));
+    assertThrows(UnsupportedOperationException.class, () -> builder.build().shared().remove("ids"));
+  }
+
+  @Test
   void options_set_areKeptWhateverTheBuilderDoesNext() {
     EngineOptions.Builder builder =
         EngineOptions.builder()
@@ -76,16 +88,17 @@ class DescriptionsTest {
             .planCache(Path.of("plans"))
             .timingCache(Path.of("timings"))
             .sample("ids", new int[] {1, 2})
+            .shared("ids", 0, 2)
             .waitPolicy(WaitPolicy.SPIN)
             .streamPriority(-1)
             .affinity(AffinityPolicy.none());
     EngineOptions options = builder.build();
-    builder.maxBatch(8).idRange("ids", 0, 0).idRange("item", 0, 0);
+    builder.maxBatch(8).idRange("ids", 0, 0).idRange("item", 0, 0).shared("ids");
     assertEquals(
         "EngineOptions[device=gpu:1, precision=BF16, maxBatch=7, padding=false, cpuThreads=2, idRanges={ids=1 to 9},"
             + " optimizeFor=[1, 7], builderLevel=5, workspaceBytes=1048576, pins={/head/Sigmoid=BF16},"
-            + " planCache=plans, timingCache=timings, sample of [ids], shared={}, waitPolicy=SPIN, streamPriority=-1,"
-            + " affinity=anywhere]",
+            + " planCache=plans, timingCache=timings, sample of [ids], shared={ids=[0 to 1]}, waitPolicy=SPIN,"
+            + " streamPriority=-1, affinity=anywhere]",
         options.toString());
     assertEquals(Optional.of(new IdRange(1, 9)), options.idRange("ids"));
     assertEquals(Set.of("ids"), options.idRanges().keySet());

@@ -33,9 +33,11 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -199,7 +201,7 @@ class RankerTest {
   }
 
   private static long[] ids(int first, int count) {
-    return java.util.stream.LongStream.range(first, first + count).toArray();
+    return LongStream.range(first, first + count).toArray();
   }
 
   @Test
@@ -352,7 +354,7 @@ class RankerTest {
     assertTrue(ended.complete(new float[0]));
     assertEquals(0, ranker.stats().queued());
     CompletableFuture<float[]> timedOut = ask(40, 4).orTimeout(1, TimeUnit.NANOSECONDS);
-    failure(java.util.concurrent.TimeoutException.class, timedOut);
+    failure(TimeoutException.class, timedOut);
     CompletableFuture<float[]> last = ask(50, 4);
     mayLeave.release(10);
     assertAnswer(10, 1, running);

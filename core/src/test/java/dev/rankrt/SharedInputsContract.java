@@ -18,12 +18,15 @@ import dev.rankrt.testing.OnnxModels;
 import dev.rankrt.testing.Reference;
 import java.io.IOException;
 import java.lang.reflect.Array;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -315,6 +318,45 @@ abstract class SharedInputsContract {
         assertScores(candidates, random, session, true);
         assertScores(candidates, random, session, false);
       }
+    }
+  }
+
+  @Test
+  void rank_ofManyUsersAtOnce_givesEachTheScoresOfTheOwnCandidates() throws Exception {
+    Random random = new Random(8);
+    try (Engine engine = ranker(INT64, someShared());
+        Session session = engine.newSession();
+        Ranker ranker =
+            Ranker.open(
+                engines.backends(),
+                engines.path("model.onnx"),
+                someShared().build(),
+                RankerOptions.builder().workers(2).build())) {
+      List<float[]> expected = new ArrayList<>();
+      List<CompletableFuture<float[]>> answers = new ArrayList<>();
+      for (int user = 0; user < 50; user++) {
+        int candidates = 1 + random.nextInt(100);
+        float[] userDense = {random.nextFloat(), random.nextFloat(), random.nextFloat()};
+        float[] dense = new float[candidates];
+        long[] userIds = {random.nextInt(VOCABULARY), random.nextInt(VOCABULARY)};
+        int[] userInts = {(int) userIds[0], (int) userIds[1]};
+        long[] ids = random.longs(candidates, 0, VOCABULARY).toArray();
+        int[] ints = Arrays.stream(ids).mapToInt(id -> (int) id).toArray();
+        expected.add(session.rank(userDense, userIds, dense, ids));
+        answers.add(
+            user % 2 == 0
+                ? ranker.rankAsync(userDense, userIds, dense, ids)
+                : ranker.rankAsync(userDense, userInts, dense, ints));
+        assertArrayEquals(expected.get(user), ranker.rank(userDense, userIds, dense, ids));
+        assertArrayEquals(expected.get(user), ranker.rank(userDense, userInts, dense, ints));
+      }
+      for (int user = 0; user < expected.size(); user++) {
+        assertArrayEquals(expected.get(user), answers.get(user).get(1, TimeUnit.MINUTES));
+      }
+      assertRefused(
+          () -> ranker.rank(new float[3], new long[2], new float[101], new long[101]), "101 rows");
+      assertThrows(
+          UnsupportedOperationException.class, () -> ranker.infer(new float[4], new long[3]));
     }
   }
 

@@ -9,28 +9,44 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
+/** The README's code: it runs, and it is what the README shows. */
 class QuickStartTest {
-  private static final Path SOURCE =
-      Path.of("examples/src/main/java/dev/rankrt/examples/QuickStart.java");
+  private static final String SCORES = "\\[0\\.\\d+, 0\\.\\d+\\]";
 
-  @Test
-  void quickStart_printsTwoScores() {
+  private static String printedBy(Runnable program) {
     PrintStream console = System.out;
     ByteArrayOutputStream printed = new ByteArrayOutputStream();
     System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
     try {
-      QuickStart.main(new String[0]);
+      program.run();
     } finally {
       System.setOut(console);
     }
-    String text = printed.toString(StandardCharsets.UTF_8).strip();
-    assertTrue(text.matches("(cpu|gpu:0) says \\[0\\.\\d+, 0\\.\\d+\\]"), text);
+    return printed.toString(StandardCharsets.UTF_8).strip();
   }
 
   @Test
-  void readme_showsThisVeryCode() throws IOException {
-    String source = Files.readString(SOURCE);
+  void quickStart_printsTwoScores() {
+    String text = printedBy(() -> QuickStart.main(new String[0]));
+    assertTrue(text.matches("(cpu|gpu:0) says " + SCORES), text);
+  }
+
+  @Test
+  void manyCallers_printTwoScoresTwice() {
+    String text = printedBy(() -> ManyCallers.main(new String[0]));
+    assertTrue(text.matches("waited for (" + SCORES + ")\\Rwas told \\1"), text);
+  }
+
+  @ParameterizedTest
+  @ValueSource(classes = {QuickStart.class, ManyCallers.class})
+  void readme_showsThisVeryCode(Class<?> program) throws IOException {
+    String source =
+        Files.readString(
+            Path.of(
+                "examples/src/main/java/dev/rankrt/examples", program.getSimpleName() + ".java"));
     String start = "main(String[] args) {\n";
     String body =
         source
@@ -39,6 +55,6 @@ class QuickStartTest {
     String readme = Files.readString(Path.of("README.md"));
     assertTrue(
         readme.contains("```java\n" + body + "\n```"),
-        () -> "README.md should show this as its first Java:\n" + body);
+        () -> "README.md should show this:\n" + body);
   }
 }

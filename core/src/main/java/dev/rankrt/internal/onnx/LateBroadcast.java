@@ -46,11 +46,14 @@ import java.util.stream.LongStream;
  * operator decides everything before it adds a node, and returns null where it is in doubt.
  *
  * <p>Nodes keep their names. Where one becomes two, the candidates' half has the name, and the
- * user's has it with {@link #USER} behind.
+ * user's has it with {@link #USER} behind; what joins them has it with {@link #BOTH} behind.
  */
 final class LateBroadcast {
   /** Follows the name of what is the user's, where the candidates' part has the name. */
   static final String USER = ".user";
+
+  /** Follows the name of what puts the results of both halves together. */
+  static final String BOTH = ".both";
 
   private static final Set<String> ONE_BY_ONE =
       operators(
@@ -945,8 +948,6 @@ final class LateBroadcast {
     return new Whole(output, Kind.OTHER, null);
   }
 
-  // computes
-
   // ------------------------------------------------------------------------------- adding nodes
 
   /** Applies a node to one of its inputs, or to both halves of it; the others are constants. */
@@ -990,11 +991,7 @@ final class LateBroadcast {
     added.add(node.with(NewNodes.named(node, USER), user, List.of(userOutput)));
     added.add(node.with(node.name(), candidate, List.of(candidateOutput)));
     added.add(
-        join,
-        NewNodes.named(node, ".both"),
-        List.of(candidateOutput, userOutput),
-        output,
-        Map.of());
+        join, NewNodes.named(node, BOTH), List.of(candidateOutput, userOutput), output, Map.of());
     return new Whole(output, Kind.ROWS, shape);
   }
 

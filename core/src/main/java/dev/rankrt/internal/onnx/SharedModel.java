@@ -73,11 +73,14 @@ public final class SharedModel implements ReadableByteChannel {
     return input + LateBroadcast.USER;
   }
 
-  /** Returns what a layer of the user's half is called in the model, or the name as it is. */
+  /** Returns the name in the model of a layer that became several, or the name as it is. */
   public static String layerOf(String name) {
-    return name.endsWith(LateBroadcast.USER)
-        ? name.substring(0, name.length() - LateBroadcast.USER.length())
-        : name;
+    for (String suffix : List.of(LateBroadcast.USER, LateBroadcast.BOTH)) {
+      if (name.endsWith(suffix)) {
+        return name.substring(0, name.length() - suffix.length());
+      }
+    }
+    return name;
   }
 
   private static Pieces rewritten(Path model, ProtoFile file, Map<String, List<Columns>> shared)

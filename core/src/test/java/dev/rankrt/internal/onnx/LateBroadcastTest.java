@@ -403,7 +403,7 @@ class LateBroadcastTest {
     return outputs;
   }
 
-  @Property(tries = 300)
+  @Property(tries = 200)
   void randomGraph_shared_computesTheSame(
       @ForAll @Size(min = 1, max = 14) List<Long> steps, @ForAll long seed) throws IOException {
     RandomGraph graph = new RandomGraph();
