@@ -10,15 +10,15 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The command, on the CPU and a small model. */
+/** The command, on the CPU and a tiny model. */
 class TuneCommandTest {
-  private static final String[] DLRM = {
-    "--model", "examples/models/reference/dlrm/model.onnx", "--id-range", "ids=0..499"
-  };
+  /** So small that measuring it takes no time, however many rows it is warmed up with. */
+  private static final Dlrm TINY = new Dlrm(4, 2, 5, 8, List.of(16), List.of(16, 8));
 
   private final StringWriter out = new StringWriter();
   private final StringWriter err = new StringWriter();
@@ -27,18 +27,21 @@ class TuneCommandTest {
 
   @Test
   void settingsForTheCpu_areMeasuredAndPrinted() throws IOException {
+    TINY.writeIfMissing(folder.resolve("tiny.onnx"));
     Path json = folder.resolve("tune.json");
-    // A limit that a busy machine meets as well.
-    int code = tune("--device", "cpu", "--quick", "--rate", "2000", "--sla", "300", "--json", json);
-    assertEquals(0, code, () -> err + "\n" + out);
-
+    int code = tune("--device", "cpu", "--quick", "--rate", "2000", "--sla", "20", "--json", json);
     TuneResults results = Json.read(Files.readString(json), TuneResults.class);
-    assertTrue(results.met());
+
+    // Whether this machine meets the limit is its own affair; what is said about it is not.
+    assertEquals(results.found().after().figures().within(20), results.met());
+    assertEquals(results.met() ? 0 : 1, code, err::toString);
+    assertEquals(results.met(), !out.toString().contains("The limit is not met"), out::toString);
     assertEquals(4, results.found().steps().size());
     for (Tuner.Step step : results.found().steps()) {
       assertTrue(step.trials().size() > 1, step::toString);
       for (Tuner.Trial trial : step.trials()) {
-        assertTrue(trial.figures().orElseThrow().samples() > 0, trial::toString);
+        Figures figures = trial.figures().orElseThrow();
+        assertTrue(figures.samples() + figures.unanswered() > 0, trial::toString);
       }
     }
     assertTrue(
@@ -55,11 +58,10 @@ class TuneCommandTest {
   }
 
   private int tune(Object... args) {
-    String[] all =
-        Stream.concat(
-                Stream.concat(Stream.of("tune"), Stream.of(DLRM)),
-                Stream.of(args).map(Object::toString))
-            .toArray(String[]::new);
-    return RankRt.run(new PrintWriter(out, true), new PrintWriter(err, true), all);
+    Stream<?> model = Stream.of("tune", "--model", folder.resolve("tiny.onnx"), "--id-max", 4);
+    return RankRt.run(
+        new PrintWriter(out, true),
+        new PrintWriter(err, true),
+        Stream.concat(model, Stream.of(args)).map(Object::toString).toArray(String[]::new));
   }
 }
