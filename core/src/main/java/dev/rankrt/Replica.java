@@ -1,5 +1,6 @@
 package dev.rankrt;
 
+import dev.rankrt.internal.Pace;
 import dev.rankrt.natives.DeviceLostException;
 import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.natives.internal.Uninterruptibly;
@@ -65,8 +66,11 @@ final class Replica {
   /** A worker that waits for one of a GPU's runs is one that could have copied the next. */
   private static final int WORKERS_OF_A_GPU = 2;
 
-  /** Room for the arrivals of so many runs: more would only make all of them late. */
-  private static final int RUNS_THAT_WAIT = 16;
+  /**
+   * Room for the arrivals of so many runs: about five milliseconds on a fast GPU. Much less would
+   * refuse requests whenever the system holds a thread up, more would only make all of them late.
+   */
+  private static final int RUNS_THAT_WAIT = 48;
 
   private static final int MOST_FAILURES = 3;
   private static final long CLOSED = Long.MIN_VALUE;
@@ -102,14 +106,17 @@ final class Replica {
   private final AtomicInteger failures = new AtomicInteger();
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private final Object eviction = new Object();
+  private final boolean startsBeside;
+  private volatile boolean replaced;
   private final AtomicInteger runningWorkers;
   private final CountDownLatch ended = new CountDownLatch(1);
 
-  private Replica(Serving serving, Engine engine, Counters counters) {
+  private Replica(Serving serving, Engine engine, Counters counters, boolean startsBeside) {
     RankerOptions options = serving.options();
     this.serving = serving;
     this.engine = engine;
     this.counters = counters;
+    this.startsBeside = startsBeside;
     this.batching = engine.rowsAreIndependent();
     this.maxBatch = engine.maxBatch();
     this.capacity =
@@ -130,15 +137,19 @@ final class Replica {
         : Math.max(1, Runtime.getRuntime().availableProcessors() / options.cpuThreads());
   }
 
-  /** Starts workers for an engine, which is the replica's from here on, whatever happens. */
-  static Replica start(Serving serving, Engine engine, Counters counters) {
+  /**
+   * Starts workers for an engine, which is the replica's from here on, whatever happens.
+   *
+   * @param beside whether another replica serves on the same GPU meanwhile
+   */
+  static Replica start(Serving serving, Engine engine, Counters counters, boolean beside) {
     Replica replica;
     AffinityThreadFactory threads;
     try {
       RankerOptions options = serving.options();
       CpuSet cpus = options.affinity().cpus(NumaTopology.system(), engine.pciAddress());
       threads = new AffinityThreadFactory("ranker " + engine.device() + " ", cpus);
-      replica = new Replica(serving, engine, counters);
+      replica = new Replica(serving, engine, counters, beside);
     } catch (RuntimeException | Error e) {
       Closing.after(e, engine::close);
       throw e;
@@ -426,7 +437,7 @@ final class Replica {
   void workerEnded() {
     if (runningWorkers.decrementAndGet() == 0) {
       try {
-        engine.close();
+        Pace.run(replaced, engine::close);
       } catch (RuntimeException e) {
         log.error("closing {} failed", engine, e);
       } finally {
@@ -472,6 +483,20 @@ final class Replica {
   void close() {
     drain();
     awaitEnd();
+  }
+
+  /** Refuses new requests, as {@link #drain} does, since a successor on the same GPU takes them. */
+  void drainBehindSuccessor() {
+    replaced = true;
+    drain();
+  }
+
+  boolean startsBeside() {
+    return startsBeside;
+  }
+
+  boolean isReplaced() {
+    return replaced;
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.rankrt;
 
 import dev.rankrt.RequestRefusedException.Reason;
+import dev.rankrt.internal.Pace;
 import dev.rankrt.natives.DeviceLostException;
 import dev.rankrt.natives.internal.Closing;
 import java.nio.file.Path;
@@ -10,6 +11,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -66,7 +68,7 @@ final class Serving {
     try {
       // One after the other: what the first builds, the others find in the plan cache.
       for (Device device : asked) {
-        Replica replica = serving.openReplica(model, device);
+        Replica replica = serving.openReplica(model, device, false);
         replicas.add(replica);
         serving.devices.add(replica.device());
       }
@@ -78,10 +80,21 @@ final class Serving {
     }
   }
 
-  private Replica openReplica(Path model, Device device) {
+  private Replica openReplica(Path model, Device device, boolean beside) {
     Engine engine = backends.open(model, device, engineOptions);
     return Replica.start(
-        this, engine, counters.computeIfAbsent(engine.device(), any -> new Replica.Counters()));
+        this,
+        engine,
+        counters.computeIfAbsent(engine.device(), any -> new Replica.Counters()),
+        beside);
+  }
+
+  /** Opens a model without getting in the way of the one that serves on the same GPU. */
+  private Replica openBeside(Path model, Device device) {
+    boolean gently = device.type() == Device.Type.GPU;
+    AtomicReference<Replica> opened = new AtomicReference<>();
+    Pace.run(gently, () -> opened.set(openReplica(model, device, gently)));
+    return opened.get();
   }
 
   RankerOptions options() {
@@ -240,7 +253,7 @@ final class Serving {
       throw e;
     }
     replicas.forEach(replica -> failed.remove(replica.device()));
-    old.close();
+    old.endBehindSuccessor();
   }
 
   /**
@@ -254,7 +267,7 @@ final class Serving {
       return;
     }
     try {
-      Replica replica = openReplica(model, device);
+      Replica replica = openBeside(model, device);
       replicas.add(replica);
       requireSame(old, replica.engine());
       requireSound(replica);
@@ -449,8 +462,9 @@ final class Serving {
       replicas.forEach(Replica::awaitEnd);
     }
 
-    void close() {
-      drain();
+    /** Answers what was accepted and ends, while a successor serves. */
+    void endBehindSuccessor() {
+      replicas.forEach(Replica::drainBehindSuccessor);
       awaitEnd();
     }
 

@@ -1,5 +1,6 @@
 package dev.rankrt;
 
+import dev.rankrt.internal.Pace;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
@@ -49,6 +50,7 @@ final class WarmUp {
       for (int rows : engine.buckets()) {
         for (int i = 0; i < RUNS_OF_A_SIZE; i++) {
           run(session, rows);
+          Pace.rest();
         }
       }
     } catch (InferenceException e) {

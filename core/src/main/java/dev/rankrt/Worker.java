@@ -1,5 +1,7 @@
 package dev.rankrt;
 
+import dev.rankrt.internal.Pace;
+import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.streams.AffinityThreadFactory;
 import dev.rankrt.streams.internal.AdaptiveSpin;
 import java.util.ArrayList;
@@ -89,12 +91,15 @@ final class Worker implements Runnable {
   @Override
   public void run() {
     CURRENT.set(replica.serving());
-    try (Session own = replica.engine().newSession()) {
-      session = own;
-      warmUp();
-      ready.complete(null);
-      while (awaitWork()) {
-        serve();
+    try {
+      Pace.run(replica.startsBeside(), this::prepare);
+      try {
+        ready.complete(null);
+        while (awaitWork()) {
+          serve();
+        }
+      } finally {
+        Pace.run(replica.isReplaced(), session::close);
       }
     } catch (RuntimeException | Error e) {
       if (!ready.completeExceptionally(e)) {
@@ -102,6 +107,16 @@ final class Worker implements Runnable {
       }
     } finally {
       replica.workerEnded();
+    }
+  }
+
+  private void prepare() {
+    session = replica.engine().newSession();
+    try {
+      warmUp();
+    } catch (RuntimeException | Error e) {
+      Closing.after(e, session::close);
+      throw e;
     }
   }
 
@@ -119,6 +134,7 @@ final class Worker implements Runnable {
         long start = System.nanoTime();
         session.execute(rows);
         fastest = Math.min(fastest, System.nanoTime() - start);
+        Pace.rest();
       }
       replica.times().ended(rows, fastest);
       if (rows == engine.maxBatch()) {

@@ -4,6 +4,7 @@ import dev.rankrt.AccuracyReport;
 import dev.rankrt.Device;
 import dev.rankrt.EngineOptions;
 import dev.rankrt.Precision;
+import dev.rankrt.internal.Pace;
 import dev.rankrt.internal.onnx.OnnxFile;
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
@@ -72,7 +73,10 @@ public final class TensorRtBackend implements Backend {
                       device.ordinal(), () -> cachedOrBuilt(tensorRt, model, device, options));
         }) {
       plan.requireShared(name, options);
-      return TensorRtEngine.load(tensorRt, device.ordinal(), name, plan, options);
+      Pace.rest();
+      TensorRtEngine engine = TensorRtEngine.load(tensorRt, device.ordinal(), name, plan, options);
+      Pace.rest();
+      return engine;
     }
   }
 

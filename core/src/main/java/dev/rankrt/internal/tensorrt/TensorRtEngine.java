@@ -9,6 +9,7 @@ import dev.rankrt.EngineStats;
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
 import dev.rankrt.TensorSpec;
+import dev.rankrt.internal.Pace;
 import dev.rankrt.internal.RunCounters;
 import dev.rankrt.internal.Signature;
 import dev.rankrt.internal.Signature.Declared;
@@ -455,7 +456,13 @@ final class TensorRtEngine implements BackendEngine {
         .onDevice(
             ordinal,
             () -> {
-              Closing.all(List.of(devicePool::close, stagingPool::close, this::destroy));
+              Closing.all(
+                  List.of(
+                      devicePool::close,
+                      Pace::rest,
+                      stagingPool::close,
+                      Pace::rest,
+                      this::destroy));
               return null;
             });
   }

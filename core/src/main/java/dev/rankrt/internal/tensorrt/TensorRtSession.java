@@ -4,6 +4,7 @@ import dev.rankrt.InferenceException;
 import dev.rankrt.Shape;
 import dev.rankrt.TensorSpec;
 import dev.rankrt.internal.HostTensor;
+import dev.rankrt.internal.Pace;
 import dev.rankrt.internal.RunCounters;
 import dev.rankrt.memory.internal.DeviceBuffer;
 import dev.rankrt.memory.internal.Lease;
@@ -121,11 +122,13 @@ final class TensorRtSession implements BackendSession {
     if (fallsBack || tuning.copies(bucketSizes)) {
       device = lease(engine.devicePool(), bytes);
     }
+    Pace.rest();
     place(engine.inputs(), rows, inputLayout, inputs);
     place(engine.outputs(), rows, outputLayout, outputs);
     long scratchBytes = 0;
     for (int bucket : bucketSizes) {
       scratchBytes = Math.max(scratchBytes, addContext(tuning.of(bucket).profile(), bucket));
+      Pace.rest();
     }
     if (fallsBack) {
       Tuning.Choice choice = tuning.of(rows);
@@ -144,6 +147,7 @@ final class TensorRtSession implements BackendSession {
         stream.launch(graphs[i]);
         stream.await(WaitPolicy.SPIN);
       }
+      Pace.rest();
     }
     if (unpadded != null) {
       bind(unpadded, device.address());
@@ -321,6 +325,7 @@ final class TensorRtSession implements BackendSession {
     for (CapturedGraph graph : graphs) {
       if (graph != null) {
         steps.add(graph::close);
+        steps.add(Pace::rest);
       }
     }
     steps.add(stream::close);
@@ -335,7 +340,10 @@ final class TensorRtSession implements BackendSession {
       return;
     }
     List<Runnable> steps = new ArrayList<>();
-    contexts.forEach(context -> steps.add(() -> engine.destroy(context)));
+    for (IExecutionContext context : contexts) {
+      steps.add(() -> engine.destroy(context));
+      steps.add(Pace::rest);
+    }
     leases.forEach(lease -> steps.add(lease::close));
     Closing.all(steps);
   }
