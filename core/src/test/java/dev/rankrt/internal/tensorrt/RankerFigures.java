@@ -49,7 +49,8 @@ import org.HdrHistogram.Histogram;
  *
  * <p>System properties, all beginning with {@code rankrt.figures.}: {@code devices} (gpu:0), {@code
  * workers} (as the ranker chooses), {@code rows} (32), {@code ids} (10000), {@code seconds} (4),
- * {@code swaps} (100), {@code maxBatch} (1024), {@code precision} (FP16), {@code feeders} (4).
+ * {@code swaps} (100, at most), {@code swapSeconds} (45), {@code maxBatch} (1024), {@code
+ * precision} (FP16), {@code feeders} (4).
  */
 final class RankerFigures {
   private static final Duration SLA = Duration.ofMillis(10);
@@ -555,6 +556,7 @@ final class RankerFigures {
 
   private static void swap(Path model) throws Exception {
     int swaps = Integer.parseInt(property("swaps", "100"));
+    double limit = Double.parseDouble(property("swapSeconds", "45"));
     try (Ranker ranker = open(model, 1)) {
       Requests requests = new Requests(ranker.inputs(), ROWS);
       double rate = 0.7 * maximum(ranker, requests);
@@ -572,7 +574,7 @@ final class RankerFigures {
       Thread swapper =
           new Thread(
               () -> {
-                while (done.get() < swaps && since(start) < 45) {
+                while (done.get() < swaps && since(start) < limit) {
                   long began = System.nanoTime();
                   ranker.swap(model);
                   slowest.accumulateAndGet(System.nanoTime() - began, Math::max);
