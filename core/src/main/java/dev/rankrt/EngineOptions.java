@@ -698,9 +698,9 @@ public final class EngineOptions {
     }
 
     /**
-     * Sets where the threads are bound that RankRT makes for a GPU, and so which NUMA node the
-     * sessions' pinned memory comes from. A service's own threads are its own to bind: see {@link
-     * dev.rankrt.streams.AffinityThreadFactory}.
+     * Sets where the threads are bound that RankRT makes for a GPU, the workers of a {@link Ranker}
+     * among them, and so which NUMA node the sessions' pinned memory comes from. A service's own
+     * threads are its own to bind: see {@link dev.rankrt.streams.AffinityThreadFactory}.
      *
      * @param policy on machines with one node, or where threads cannot be bound, it does nothing
      * @return this builder

@@ -1,6 +1,5 @@
 package dev.rankrt;
 
-import dev.rankrt.streams.AffinityPolicy;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -18,7 +17,6 @@ public final class RankerOptions {
   private final int queueCapacity;
   private final Duration deadline;
   private final Duration batchingWindow;
-  private final AffinityPolicy affinity;
   private final RankerListener listener;
   private final Consumer<Engine> check;
 
@@ -28,7 +26,6 @@ public final class RankerOptions {
     this.queueCapacity = builder.queueCapacity;
     this.deadline = builder.deadline;
     this.batchingWindow = builder.batchingWindow;
-    this.affinity = builder.affinity;
     this.listener = builder.listener;
     this.check = builder.check;
   }
@@ -73,7 +70,7 @@ public final class RankerOptions {
   /**
    * Returns how many rows may wait for a device.
    *
-   * @return nothing by default, which is 16 times the most rows of a run
+   * @return nothing by default, which is 48 times the most rows of a run
    */
   public OptionalInt queueCapacity() {
     return queueCapacity > 0 ? OptionalInt.of(queueCapacity) : OptionalInt.empty();
@@ -95,15 +92,6 @@ public final class RankerOptions {
    */
   public Duration batchingWindow() {
     return batchingWindow;
-  }
-
-  /**
-   * Returns where the workers run.
-   *
-   * @return {@link AffinityPolicy#gpuNode} by default
-   */
-  public AffinityPolicy affinity() {
-    return affinity;
   }
 
   /**
@@ -136,8 +124,6 @@ public final class RankerOptions {
         + (deadline == null ? "none" : deadline)
         + ", batchingWindow="
         + batchingWindow
-        + ", affinity="
-        + affinity
         + "]";
   }
 
@@ -148,7 +134,6 @@ public final class RankerOptions {
     private int queueCapacity;
     private Duration deadline;
     private Duration batchingWindow = Duration.ZERO;
-    private AffinityPolicy affinity = AffinityPolicy.gpuNode();
     private RankerListener listener;
     private Consumer<Engine> check;
 
@@ -230,17 +215,6 @@ public final class RankerOptions {
             "batchingWindow must be from zero to a second: " + window);
       }
       this.batchingWindow = window;
-      return this;
-    }
-
-    /**
-     * Sets where the workers run. Their sessions' memory comes from there as well.
-     *
-     * @param policy where
-     * @return this builder
-     */
-    public Builder affinity(AffinityPolicy policy) {
-      this.affinity = Objects.requireNonNull(policy, "policy");
       return this;
     }
 

@@ -146,8 +146,8 @@ final class Replica {
     Replica replica;
     AffinityThreadFactory threads;
     try {
-      RankerOptions options = serving.options();
-      CpuSet cpus = options.affinity().cpus(NumaTopology.system(), engine.pciAddress());
+      CpuSet cpus =
+          serving.engineOptions().affinity().cpus(NumaTopology.system(), engine.pciAddress());
       threads = new AffinityThreadFactory("ranker " + engine.device() + " ", cpus);
       replica = new Replica(serving, engine, counters, beside);
     } catch (RuntimeException | Error e) {

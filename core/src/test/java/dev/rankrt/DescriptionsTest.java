@@ -164,7 +164,7 @@ class DescriptionsTest {
     RankerOptions defaults = RankerOptions.defaults();
     assertEquals(
         "RankerOptions[devices=[], workers=default, queueCapacity=default, deadline=none,"
-            + " batchingWindow=PT0S, affinity=the GPU's node]",
+            + " batchingWindow=PT0S]",
         defaults.toString());
     assertTrue(defaults.workers().isEmpty() && defaults.queueCapacity().isEmpty());
     assertTrue(defaults.deadline().isEmpty() && defaults.listener().isEmpty());
@@ -174,13 +174,12 @@ class DescriptionsTest {
             .workers(3)
             .queueCapacity(100)
             .deadline(Duration.ofMillis(10))
-            .batchingWindow(Duration.ofNanos(20_000))
-            .affinity(AffinityPolicy.none());
+            .batchingWindow(Duration.ofNanos(20_000));
     RankerOptions options = builder.build();
     builder.workers(1).devices(Device.cpu());
     assertEquals(
         "RankerOptions[devices=[gpu:0, gpu:1], workers=3, queueCapacity=100, deadline=PT0.01S,"
-            + " batchingWindow=PT0.00002S, affinity=anywhere]",
+            + " batchingWindow=PT0.00002S]",
         options.toString());
   }
 

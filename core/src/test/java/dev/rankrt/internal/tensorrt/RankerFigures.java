@@ -596,9 +596,8 @@ final class RankerFigures {
       Figures.add("swap, swaps", done.get());
       Figures.add("swap, swaps, seconds", seconds);
       Figures.add("swap, slowest, milliseconds", slowest.get() / 1e6);
-      Figures.add(
-          "swap, failed or refused",
-          (double) (during.failed.get() + during.refused.getTotalCount()));
+      Figures.add("swap, failed", (double) during.failed.get());
+      Figures.add("swap, refused", (double) during.refused.getTotalCount());
       Figures.add(
           "swap, p99 during by before", micros(during.accepted, 99) / micros(before.accepted, 99));
       memory("swap, after");
