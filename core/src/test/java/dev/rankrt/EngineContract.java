@@ -1209,6 +1209,23 @@ abstract class EngineContract {
   }
 
   @Test
+  void open_withIdsThatNoIntHolds_warmsUpWithThem() {
+    long far = 1L << 40;
+    OnnxModel model =
+        new OnnxModel()
+            .input("dense", FLOAT, BATCH, 1)
+            .input("ids", INT64, BATCH, 1)
+            .node("Cast", "ids", "numbers", OnnxModel.Attribute.of("to", FLOAT))
+            .node("Mul", "dense numbers", "score")
+            .output("score", FLOAT, BATCH, 1);
+    try (Engine engine = engines.open(model, options().idRange("ids", far, far + 1));
+        Session session = engine.newSession()) {
+      assertTrue(engine.stats().runs() > 0);
+      assertEquals(1, session.infer(new float[1], new long[] {far}).length);
+    }
+  }
+
+  @Test
   void stats_countRunsAndRowsOfSessionsOpenAndClosed() {
     try (Engine engine = engines.open(OnnxModels.ranker(INT64), options())) {
       EngineStats before = engine.stats();
