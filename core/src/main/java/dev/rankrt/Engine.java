@@ -97,8 +97,9 @@ public final class Engine implements AutoCloseable {
 
   /**
    * Opens a model. On a GPU an ONNX file is built into a plan first, which takes from seconds to
-   * minutes, unless the plan cache has it. A plan is code that TensorRT executes: only open plans
-   * that you trust.
+   * minutes, unless the plan cache has it. Before the engine is returned, the batch sizes that the
+   * backend prepares for have run, so that the first request is served as later ones are. A plan is
+   * code that TensorRT executes: only open plans that you trust.
    *
    * @param model an ONNX file, or a plan
    * @param options where and how to run it
@@ -177,7 +178,9 @@ public final class Engine implements AutoCloseable {
   }
 
   /**
-   * Creates a session: the memory and the means for one thread to run the model.
+   * Creates a session: the memory and the means for one thread to run the model. The first one is
+   * there at once, since the engine was warmed up with it; on a GPU each other one takes some
+   * tenths of a second, in which a graph is captured for every batch size.
    *
    * @return the session, owned by the caller
    * @throws IllegalStateException if the engine is closed

@@ -8,8 +8,8 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * Counts what the sessions of an engine run. Safe for use by several threads.
  *
- * <p>Each session counts for itself, so that counting on the path of a call is a few plain stores,
- * and no two sessions share a cache line that both write.
+ * <p>Each session counts for itself, so that counting on the path of a call is a few plain stores
+ * to what no other session writes.
  */
 public final class RunCounters {
   private final List<Counter> open = new ArrayList<>();
