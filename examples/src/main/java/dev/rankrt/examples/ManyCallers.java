@@ -31,7 +31,7 @@ public final class ManyCallers {
       } catch (RequestRefusedException e) {
         System.out.println("do without: " + e.reason()); // QUEUE_FULL, DEADLINE, ...
       }
-      ranker.swap(model); // another file, usually; callers notice nothing
+      ranker.swap(model); // another file, usually; requests go on meanwhile
       ranker
           .inferAsync(dense, sparse)
           .thenAccept(scores -> System.out.println("was told " + Arrays.toString(scores)))
