@@ -1,6 +1,7 @@
 package dev.rankrt.examples;
 
 import dev.rankrt.EngineOptions.IdRange;
+import dev.rankrt.InferenceException;
 import dev.rankrt.examples.bench.BenchCommand;
 import dev.rankrt.examples.bench.TuneCommand;
 import dev.rankrt.examples.build.BuildCommand;
@@ -106,6 +107,12 @@ public final class RankRt implements Runnable {
       // Such as NoSuchFileException, whose message is only the name.
       boolean bare = problem instanceof FileSystemException;
       command.getErr().println(bare ? problem.toString() : problem.getMessage());
+      if (problem instanceof InferenceException
+          && command.getCommandSpec().findOption("--id-max") != null) {
+        command
+            .getErr()
+            .println("if an id was refused: say which the model knows with --id-range or --id-max");
+      }
     } else {
       problem.printStackTrace(command.getErr());
     }

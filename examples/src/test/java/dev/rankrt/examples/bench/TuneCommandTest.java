@@ -57,6 +57,14 @@ class TuneCommandTest {
     assertEquals(2, tune("--rate", "1", "--rows", "0"));
   }
 
+  @Test
+  void idsThatTheModelHasNot_areRefusedWithWhatToDo() throws IOException {
+    TINY.writeIfMissing(folder.resolve("tiny.onnx"));
+    int code = tune("--device", "cpu", "--quick", "--rate", "10", "--id-range", "ids=5..9");
+    assertEquals(1, code);
+    assertTrue(err.toString().contains("--id-range or --id-max"), err::toString);
+  }
+
   private int tune(Object... args) {
     Stream<?> model = Stream.of("tune", "--model", folder.resolve("tiny.onnx"), "--id-max", 4);
     return RankRt.run(
