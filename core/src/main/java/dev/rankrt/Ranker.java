@@ -374,6 +374,11 @@ public final class Ranker implements AutoCloseable {
    * devices' memory meanwhile; then new requests go to it, while the old one answers those it has,
    * and is closed. Whatever fails leaves the old one as it was. Swaps wait for each other.
    *
+   * <p>On a GPU this takes some seconds, with rests between pieces of work that hold the driver up.
+   * Only building cannot rest: a model whose plan is not in the cache is built as fast as can be,
+   * on the GPU that serves meanwhile. Where that matters, build plans on another machine of the
+   * same kind.
+   *
    * @param model an ONNX file, or a plan, with the same inputs and outputs
    * @throws ModelException if the file is missing or no model that can be run, has other inputs,
    *     outputs or batch limits, answers with floats that are not finite, or does not pass the
