@@ -166,6 +166,7 @@ final class Worker implements Runnable {
           LockSupport.park(this);
         }
         asleep.set(false);
+        Thread.interrupted(); // an action's: with the flag set the next sleep would be none
       }
       spin.ended(System.nanoTime() - began);
     }

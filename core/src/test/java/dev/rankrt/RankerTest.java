@@ -415,6 +415,27 @@ class RankerTest {
     assertTrue(interrupted.get());
   }
 
+  @Test
+  void interrupt_ofAWorkerByAnAction_doesNotKeepItFromSleeping() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<Thread> worker =
+        ask(10, 1)
+            .thenApply(
+                scores -> {
+                  Thread.currentThread().interrupt();
+                  return Thread.currentThread();
+                });
+    mayLeave.release(2);
+    Thread thread = worker.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+    while (thread.isInterrupted()) {
+      assertTrue(System.nanoTime() - end < 0, "the worker cannot sleep");
+      Thread.onSpinWait();
+    }
+    assertAnswer(20, 1, ask(20, 1));
+  }
+
   // ------------------------------------------------------------------------------------- the end
 
   @Test
