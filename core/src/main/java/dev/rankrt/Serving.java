@@ -52,6 +52,9 @@ final class Serving {
   private volatile Fleet fleet;
   private volatile boolean closed;
 
+  /** The model that was replaced, while it answers what it had; else null. By lifecycle. */
+  private Fleet retiring;
+
   private Serving(Backends backends, EngineOptions engineOptions, RankerOptions options) {
     this.backends = backends;
     this.engineOptions = engineOptions;
@@ -253,7 +256,11 @@ final class Serving {
       throw e;
     }
     replicas.forEach(replica -> failed.remove(replica.device()));
-    old.endBehindSuccessor();
+    try {
+      old.endBehindSuccessor();
+    } finally {
+      retired();
+    }
   }
 
   /**
@@ -331,7 +338,17 @@ final class Serving {
     lifecycle.lock();
     try {
       requireOpen();
+      retiring = fleet;
       fleet = next;
+    } finally {
+      lifecycle.unlock();
+    }
+  }
+
+  private void retired() {
+    lifecycle.lock();
+    try {
+      retiring = null;
     } finally {
       lifecycle.unlock();
     }
@@ -358,15 +375,20 @@ final class Serving {
   }
 
   void close() {
+    Fleet replaced;
     lifecycle.lock();
     try {
       closed = true;
+      replaced = retiring;
     } finally {
       lifecycle.unlock();
     }
     fleet.drain();
     if (!Worker.isOf(this)) {
       fleet.awaitEnd();
+      if (replaced != null) {
+        replaced.awaitEnd(); // the swap has it drained
+      }
     }
   }
 

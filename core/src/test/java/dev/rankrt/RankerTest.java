@@ -747,6 +747,38 @@ class RankerTest {
     assertEquals(0, backend.openEngines.get());
   }
 
+  @Test
+  void close_rightBehindASwap_waitsForTheModelThatWasReplaced() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<float[]> running = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> waiting = ask(20, 1);
+    backend.duringRun = rows -> {}; // for the new model; the run under way is still held
+    Future<?> swap = threads.submit(() -> swapTo(second()));
+    while (ranker.stats().queued() != 0) { // that of the new model
+      Thread.onSpinWait();
+    }
+    AtomicBoolean answered = new AtomicBoolean();
+    Thread closer =
+        new Thread(
+            () -> {
+              ranker.close();
+              answered.set(running.isDone() && waiting.isDone());
+            });
+    closer.start();
+    while (backend.openEngines.get() > 1
+        || (closer.isAlive() && closer.getState() != Thread.State.TIMED_WAITING)) {
+      Thread.onSpinWait();
+    }
+    mayLeave.release(10);
+    closer.join();
+    swap.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    assertTrue(answered.get());
+    assertAnswer(10, 1, running);
+    assertAnswer(20, 1, waiting);
+  }
+
   private static void awaitQuietly(CountDownLatch latch) {
     try {
       assertTrue(latch.await(PATIENCE_SECONDS, TimeUnit.SECONDS));
