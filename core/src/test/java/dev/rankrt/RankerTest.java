@@ -436,6 +436,20 @@ class RankerTest {
     assertAnswer(20, 1, ask(20, 1));
   }
 
+  @Test
+  void request_whoseAnswerNoArrayHolds_isRefusedInTheCall() {
+    backend.outputs =
+        List.of(new TensorSpec("score", DataType.FLOAT32, Shape.of(Shape.BATCH, 1 << 20)));
+    open(options -> {});
+    IllegalArgumentException refusal =
+        assertThrows(IllegalArgumentException.class, () -> ask(0, 2048));
+    assertEquals(
+        "output 'score' FLOAT32[batch, 1048576]: 2048 rows make 2147483648 values, an array holds"
+            + " at most 2147483647; split the request",
+        refusal.getMessage());
+    assertEquals(0, ranker.stats().queued());
+  }
+
   // ------------------------------------------------------------------------------------- the end
 
   @Test
