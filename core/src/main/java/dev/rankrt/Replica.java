@@ -229,7 +229,14 @@ final class Replica {
   Admission submit(Request<?> request) {
     Admission admission = admit(request);
     if (admission == Admission.ACCEPTED) {
-      for (Request.Part part : request.cut(this, batching ? maxBatch : request.rows())) {
+      Request.Part[] parts;
+      try {
+        parts = request.cut(this, batching ? maxBatch : request.rows());
+      } catch (OutOfMemoryError e) {
+        left(request.rows()); // or the queue would never be empty again
+        throw e;
+      }
+      for (Request.Part part : parts) {
         queue.add(part);
       }
       wakeOne();
