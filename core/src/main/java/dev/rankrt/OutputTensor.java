@@ -137,10 +137,26 @@ public final class OutputTensor {
     return copy;
   }
 
-  /** Returns a new array for some rows of results: of floats, or of longs for integers. */
+  /**
+   * Returns a new array for some rows of results: of floats, or of longs for integers.
+   *
+   * @throws IllegalArgumentException if there are more than an array holds
+   */
   static Object newArray(TensorSpec spec, int rows) {
-    int elements = Math.toIntExact(spec.shape().elements(rows));
-    return spec.type().isFloat() ? new float[elements] : new long[elements];
+    long elements = spec.shape().elements(rows);
+    if (elements > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "output "
+              + spec
+              + ": "
+              + rows
+              + " rows make "
+              + elements
+              + " values, an array holds at most "
+              + Integer.MAX_VALUE
+              + "; split the request");
+    }
+    return spec.type().isFloat() ? new float[(int) elements] : new long[(int) elements];
   }
 
   /**

@@ -89,6 +89,7 @@ public final class Ranker implements AutoCloseable {
    * @return the ranker, owned by the caller
    * @throws ModelException as {@link Engine#open(Path, EngineOptions)} does
    * @throws dev.rankrt.natives.NativeLoadException as {@link Engine#open(Path, EngineOptions)} does
+   * @throws InferenceException if the model fails on the rows that it is warmed up with
    */
   public static Ranker open(Path model, EngineOptions options, RankerOptions serving) {
     return open(Backends.installed(), model, options, serving);
@@ -383,6 +384,7 @@ public final class Ranker implements AutoCloseable {
    * @throws ModelException if the file is missing or no model that can be run, has other inputs,
    *     outputs or batch limits, answers with floats that are not finite, or does not pass the
    *     check
+   * @throws InferenceException if the model fails on the rows that it is warmed up with
    * @throws dev.rankrt.natives.RankRtException if a device cannot run it
    * @throws IllegalStateException if the ranker is closed, before or meanwhile, or the call comes
    *     from a worker's thread or a swap's check

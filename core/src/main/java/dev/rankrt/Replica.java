@@ -107,7 +107,7 @@ final class Replica {
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private final Object eviction = new Object();
   private final boolean startsBeside;
-  private volatile boolean replaced;
+  private volatile boolean endsGently;
   private final AtomicInteger runningWorkers;
   private final CountDownLatch ended = new CountDownLatch(1);
 
@@ -229,7 +229,14 @@ final class Replica {
   Admission submit(Request<?> request) {
     Admission admission = admit(request);
     if (admission == Admission.ACCEPTED) {
-      for (Request.Part part : request.cut(this, batching ? maxBatch : request.rows())) {
+      Request.Part[] parts;
+      try {
+        parts = request.cut(this, batching ? maxBatch : request.rows());
+      } catch (OutOfMemoryError e) {
+        left(request.rows()); // or the queue would never be empty again
+        throw e;
+      }
+      for (Request.Part part : parts) {
         queue.add(part);
       }
       wakeOne();
@@ -437,7 +444,7 @@ final class Replica {
   void workerEnded() {
     if (runningWorkers.decrementAndGet() == 0) {
       try {
-        Pace.run(replaced, engine::close);
+        Pace.run(endsGently, engine::close);
       } catch (RuntimeException e) {
         log.error("closing {} failed", engine, e);
       } finally {
@@ -485,9 +492,9 @@ final class Replica {
     awaitEnd();
   }
 
-  /** Refuses new requests, as {@link #drain} does, since a successor on the same GPU takes them. */
-  void drainBehindSuccessor() {
-    replaced = true;
+  /** Refuses new requests, as {@link #drain} does, while another model serves on the same GPU. */
+  void drainGently() {
+    endsGently = true;
     drain();
   }
 
@@ -495,8 +502,8 @@ final class Replica {
     return startsBeside;
   }
 
-  boolean isReplaced() {
-    return replaced;
+  boolean endsGently() {
+    return endsGently;
   }
 
   @Override

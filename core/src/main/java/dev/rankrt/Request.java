@@ -83,7 +83,7 @@ abstract class Request<A> extends CompletableFuture<A> {
 
   /** Cuts itself up for a queue. */
   final Part[] cut(Replica replica, int most) {
-    Part[] all = new Part[(rows + most - 1) / most];
+    Part[] all = new Part[(rows - 1) / most + 1];
     for (int i = 0; i < all.length; i++) {
       all[i] = new Part(this, replica, i * most, Math.min(most, rows - i * most));
     }

@@ -52,6 +52,9 @@ final class Serving {
   private volatile Fleet fleet;
   private volatile boolean closed;
 
+  /** The model that was replaced, while it answers what it had; else null. By lifecycle. */
+  private Fleet retiring;
+
   private Serving(Backends backends, EngineOptions engineOptions, RankerOptions options) {
     this.backends = backends;
     this.engineOptions = engineOptions;
@@ -179,8 +182,13 @@ final class Serving {
 
   /** Takes note of why a replica is about to serve no longer. */
   void deviceFailed(Replica replica, Throwable failure) {
-    if (serves(replica)) {
-      failed.put(replica.device(), failure);
+    lifecycle.lock();
+    try {
+      if (serves(replica)) {
+        failed.put(replica.device(), failure);
+      }
+    } finally {
+      lifecycle.unlock();
     }
   }
 
@@ -249,11 +257,15 @@ final class Serving {
       }
       publish(new Fleet(model, replicas));
     } catch (RuntimeException | Error e) {
-      replicas.forEach(replica -> Closing.after(e, replica::close));
+      replicas.forEach(Replica::drainGently);
+      replicas.forEach(replica -> Closing.after(e, replica::awaitEnd));
       throw e;
     }
-    replicas.forEach(replica -> failed.remove(replica.device()));
-    old.endBehindSuccessor();
+    try {
+      old.endBehindSuccessor();
+    } finally {
+      retired();
+    }
   }
 
   /**
@@ -331,7 +343,24 @@ final class Serving {
     lifecycle.lock();
     try {
       requireOpen();
+      retiring = fleet;
       fleet = next;
+      for (Replica replica : next.replicas()) {
+        if (replica.failure() == null) {
+          failed.remove(replica.device());
+        } else { // since it was checked
+          failed.put(replica.device(), replica.failure());
+        }
+      }
+    } finally {
+      lifecycle.unlock();
+    }
+  }
+
+  private void retired() {
+    lifecycle.lock();
+    try {
+      retiring = null;
     } finally {
       lifecycle.unlock();
     }
@@ -358,15 +387,20 @@ final class Serving {
   }
 
   void close() {
+    Fleet replaced;
     lifecycle.lock();
     try {
       closed = true;
+      replaced = retiring;
     } finally {
       lifecycle.unlock();
     }
     fleet.drain();
     if (!Worker.isOf(this)) {
       fleet.awaitEnd();
+      if (replaced != null) {
+        replaced.awaitEnd(); // the swap has it drained
+      }
     }
   }
 
@@ -464,7 +498,7 @@ final class Serving {
 
     /** Answers what was accepted and ends, while a successor serves. */
     void endBehindSuccessor() {
-      replicas.forEach(Replica::drainBehindSuccessor);
+      replicas.forEach(Replica::drainGently);
       awaitEnd();
     }
 

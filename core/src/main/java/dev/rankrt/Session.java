@@ -344,6 +344,13 @@ public final class Session implements AutoCloseable {
     }
   }
 
+  /** Leaves the session as if it had not run: who gets it next has asked for nothing yet. */
+  void forgetResults() {
+    for (OutputTensor output : outputs) {
+      output.show(0);
+    }
+  }
+
   /**
    * Claims the session for the calling thread. The claim and the end share one field: whoever
    * changes it from null to {@link #CLOSED} frees the memory, which no thread can be using then,

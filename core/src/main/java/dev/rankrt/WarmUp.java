@@ -57,6 +57,7 @@ final class WarmUp {
     } catch (InferenceException e) {
       log.warn("{} could not be warmed up", engine, e);
     }
+    session.forgetResults();
     log.debug("warmed up {} in {} ms", engine, (System.nanoTime() - start) / 1_000_000);
   }
 
@@ -72,20 +73,20 @@ final class WarmUp {
       return;
     }
     long id = session.sparse().rules().anyId();
-    if (id != (int) id) {
-      return; // which half of the forms cannot say
-    }
     float[] dense = new float[values(session.dense(), rows)];
-    int[] ids = new int[values(session.sparse(), rows)];
-    Arrays.fill(ids, (int) id);
-    long[] longIds = Arrays.stream(ids).asLongStream().toArray();
-    session.infer(dense, ids);
-    session.infer(dense, longIds);
-    session.infer(FloatBuffer.wrap(dense), IntBuffer.wrap(ids));
-    session.infer(FloatBuffer.wrap(dense), LongBuffer.wrap(longIds));
     float[][] denseRows = new float[rows][dense.length / rows];
-    session.infer(denseRows, split(ids, rows));
+    long[] longIds = new long[values(session.sparse(), rows)];
+    Arrays.fill(longIds, id);
+    session.infer(dense, longIds);
+    session.infer(FloatBuffer.wrap(dense), LongBuffer.wrap(longIds));
     session.infer(denseRows, split(longIds, rows));
+    if (id == (int) id) { // else nobody can ask with ints
+      int[] ids = new int[longIds.length];
+      Arrays.fill(ids, (int) id);
+      session.infer(dense, ids);
+      session.infer(FloatBuffer.wrap(dense), IntBuffer.wrap(ids));
+      session.infer(denseRows, split(ids, rows));
+    }
   }
 
   private static void run(Session session, int rows) {

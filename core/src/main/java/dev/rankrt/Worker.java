@@ -99,7 +99,7 @@ final class Worker implements Runnable {
           serve();
         }
       } finally {
-        Pace.run(replica.isReplaced(), session::close);
+        Pace.run(replica.endsGently(), session::close);
       }
     } catch (RuntimeException | Error e) {
       if (!ready.completeExceptionally(e)) {
@@ -166,6 +166,7 @@ final class Worker implements Runnable {
           LockSupport.park(this);
         }
         asleep.set(false);
+        Thread.interrupted(); // an action's: with the flag set the next sleep would be none
       }
       spin.ended(System.nanoTime() - began);
     }

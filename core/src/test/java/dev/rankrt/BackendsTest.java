@@ -1,5 +1,6 @@
 package dev.rankrt;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -191,6 +192,36 @@ class BackendsTest {
     assertThrows(IllegalArgumentException.class, () -> both.open(model, options));
     assertEquals(1, gpu.opens.get());
     assertEquals(0, gpu.openEngines.get());
+  }
+
+  @Test
+  void warmUp_withIdsThatNeed64Bits_leavesTheEngineReady() {
+    cpu.buckets = List.of(1, 2);
+    long id = 1L << 40;
+    try (Engine engine =
+            both.open(
+                model,
+                EngineOptions.builder().device(Device.cpu()).idRange("ids", id, id + 9).build());
+        Session session = engine.newSession()) {
+      assertArrayEquals(new float[] {id}, session.infer(new float[1], new long[] {id}));
+    }
+  }
+
+  @Test
+  void session_ofAWarmEngine_hasNoResultsBeforeItsFirstRun() {
+    cpu.buckets = List.of(1, 2);
+    try (Engine engine = both.open(model, on(Device.cpu()));
+        Session session = engine.newSession()) {
+      assertEquals(0, session.output("score").toFloatArray().length);
+      assertEquals(0, session.output("score").floats().remaining());
+    }
+  }
+
+  @Test
+  void engine_warmAndNeverUsed_isFreed() {
+    cpu.buckets = List.of(1, 2);
+    both.open(model, on(Device.cpu())).close();
+    assertEquals(0, cpu.openSessions.get());
   }
 
   @Test

@@ -415,6 +415,41 @@ class RankerTest {
     assertTrue(interrupted.get());
   }
 
+  @Test
+  void interrupt_ofAWorkerByAnAction_doesNotKeepItFromSleeping() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<Thread> worker =
+        ask(10, 1)
+            .thenApply(
+                scores -> {
+                  Thread.currentThread().interrupt();
+                  return Thread.currentThread();
+                });
+    mayLeave.release(2);
+    Thread thread = worker.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+    while (thread.isInterrupted()) {
+      assertTrue(System.nanoTime() - end < 0, "the worker cannot sleep");
+      Thread.onSpinWait();
+    }
+    assertAnswer(20, 1, ask(20, 1));
+  }
+
+  @Test
+  void request_whoseAnswerNoArrayHolds_isRefusedInTheCall() {
+    backend.outputs =
+        List.of(new TensorSpec("score", DataType.FLOAT32, Shape.of(Shape.BATCH, 1 << 20)));
+    open(options -> {});
+    IllegalArgumentException refusal =
+        assertThrows(IllegalArgumentException.class, () -> ask(0, 2048));
+    assertEquals(
+        "output 'score' FLOAT32[batch, 1048576]: 2048 rows make 2147483648 values, an array holds"
+            + " at most 2147483647; split the request",
+        refusal.getMessage());
+    assertEquals(0, ranker.stats().queued());
+  }
+
   // ------------------------------------------------------------------------------------- the end
 
   @Test
@@ -724,6 +759,38 @@ class RankerTest {
         assertThrows(ExecutionException.class, () -> swap.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
     assertInstanceOf(IllegalStateException.class, thrown.getCause());
     assertEquals(0, backend.openEngines.get());
+  }
+
+  @Test
+  void close_rightBehindASwap_waitsForTheModelThatWasReplaced() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<float[]> running = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> waiting = ask(20, 1);
+    backend.duringRun = rows -> {}; // for the new model; the run under way is still held
+    Future<?> swap = threads.submit(() -> swapTo(second()));
+    while (ranker.stats().queued() != 0) { // that of the new model
+      Thread.onSpinWait();
+    }
+    AtomicBoolean answered = new AtomicBoolean();
+    Thread closer =
+        new Thread(
+            () -> {
+              ranker.close();
+              answered.set(running.isDone() && waiting.isDone());
+            });
+    closer.start();
+    while (backend.openEngines.get() > 1
+        || (closer.isAlive() && closer.getState() != Thread.State.TIMED_WAITING)) {
+      Thread.onSpinWait();
+    }
+    mayLeave.release(10);
+    closer.join();
+    swap.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    assertTrue(answered.get());
+    assertAnswer(10, 1, running);
+    assertAnswer(20, 1, waiting);
   }
 
   private static void awaitQuietly(CountDownLatch latch) {

@@ -69,6 +69,9 @@ public final class FakeBackend implements Backend {
   public List<TensorSpec> outputs = SCORE;
   public int minBatch = 1;
 
+  /** The batch sizes that a model is warmed up with. */
+  public List<Integer> buckets = List.of();
+
   public final AtomicInteger opens = new AtomicInteger();
   public final AtomicInteger openEngines = new AtomicInteger();
   public final AtomicInteger openSessions = new AtomicInteger();
@@ -151,6 +154,11 @@ public final class FakeBackend implements Backend {
     @Override
     public int maxBatch() {
       return maxBatch;
+    }
+
+    @Override
+    public List<Integer> buckets() {
+      return buckets;
     }
 
     @Override

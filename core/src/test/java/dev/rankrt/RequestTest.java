@@ -1,0 +1,62 @@
+package dev.rankrt;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.rankrt.testing.FakeBackend;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Requests of sizes that no test could have values for. */
+class RequestTest {
+  private final FakeBackend backend = new FakeBackend("fake", Device.Type.GPU);
+
+  @TempDir Path folder;
+
+  private static Request<float[]> request(int rows) {
+    return new Request<>(rows, false, Request.NO_DEADLINE) {
+      @Override
+      void copyIn(Session session, int from, int count, int at) {}
+
+      @Override
+      void copyOut(Session session, int at, int count, int to) {}
+
+      @Override
+      float[] answer() {
+        return new float[] {1};
+      }
+    };
+  }
+
+  @Test
+  void rows_asManyAsThereCanBe_areAllCut() {
+    Request.Part[] parts = request(Integer.MAX_VALUE).cut(null, 1 << 20);
+    assertEquals(2048, parts.length);
+    assertEquals(2047 << 20, parts[2047].from);
+    assertEquals((1 << 20) - 1, parts[2047].rows);
+  }
+
+  @Test
+  void request_thatMemoryIsTooSmallFor_takesNoPlaceInTheQueue() throws IOException {
+    Path model = Files.write(folder.resolve("one.onnx"), new byte[] {1});
+    Serving serving =
+        Serving.open(
+            new Backends(List.of(backend)),
+            model,
+            EngineOptions.builder().device(Device.gpu(0)).maxBatch(1).build(),
+            RankerOptions.builder().workers(1).build());
+    Request<float[]> tooLarge = request(Integer.MAX_VALUE); // as many parts: more than an array
+    assertThrows(OutOfMemoryError.class, () -> serving.submit(tooLarge));
+    assertEquals(0, serving.stats().queued());
+    Request<float[]> next = request(1);
+    serving.submit(next);
+    assertArrayEquals(new float[] {1}, next.join());
+    serving.close();
+    assertEquals(0, backend.openEngines.get());
+  }
+}
