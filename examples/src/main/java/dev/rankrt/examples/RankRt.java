@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -90,23 +91,29 @@ public final class RankRt implements Runnable {
               return new CommandLine.RunLast().execute(parsed);
             })
         .setParameterExceptionHandler(
-            (problem, ignored) -> {
-              PrintWriter err = problem.getCommandLine().getErr();
-              err.println(problem.getMessage());
-              err.println(
-                  "try: " + problem.getCommandLine().getCommandSpec().qualifiedName() + " --help");
-              return CommandLine.ExitCode.USAGE;
-            })
+            (problem, ignored) -> misused(problem, problem.getCommandLine()))
         .setExecutionExceptionHandler(RankRt::failed);
+  }
+
+  private static int misused(Exception problem, CommandLine command) {
+    command.getErr().println(problem.getMessage());
+    command.getErr().println("try: " + command.getCommandSpec().qualifiedName() + " --help");
+    return CommandLine.ExitCode.USAGE;
   }
 
   /** What the user can act on is one message; anything else is a defect, with its stack trace. */
   private static int failed(Exception problem, CommandLine command, ParseResult parsed) {
+    boolean verbose = CommonOptions.in(parsed).verbose();
+    if (problem instanceof IllegalArgumentException) {
+      // The library's word on options that do not fit the model, such as a name it does not have.
+      if (verbose) {
+        problem.printStackTrace(command.getErr());
+      }
+      return misused(problem, command);
+    }
     boolean expected = problem instanceof IOException || problem instanceof RankRtException;
-    if (expected && !CommonOptions.in(parsed).verbose()) {
-      // Such as NoSuchFileException, whose message is only the name.
-      boolean bare = problem instanceof FileSystemException;
-      command.getErr().println(bare ? problem.toString() : problem.getMessage());
+    if (expected && !verbose) {
+      command.getErr().println(messageOf(problem));
       if (problem instanceof InferenceException
           && command.getCommandSpec().findOption("--id-max") != null) {
         command
@@ -117,6 +124,14 @@ public final class RankRt implements Runnable {
       problem.printStackTrace(command.getErr());
     }
     return CommandLine.ExitCode.SOFTWARE;
+  }
+
+  private static String messageOf(Exception problem) {
+    if (problem instanceof NoSuchFileException missing) {
+      return "no such file: " + missing.getMessage();
+    }
+    // Such as AccessDeniedException, whose message is only the name.
+    return problem instanceof FileSystemException ? problem.toString() : problem.getMessage();
   }
 
   /** Without a command there is nothing to do. */

@@ -1,5 +1,6 @@
 package dev.rankrt.examples;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -12,6 +13,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -58,6 +60,30 @@ class RankRtTest {
   void anOptionThatDoesNotExist_isToldInOneLineAndAHint() {
     assertEquals(2, run("doctor", "--jsn"));
     assertEquals("Unknown option: '--jsn'\ntry: rankrt doctor --help\n", err.toString());
+  }
+
+  @Test
+  void quiet_leavesOutWhatTheLogSaysOtherwise() throws Exception {
+    assertTrue(complaintsOfATune().contains("INFO"));
+    assertFalse(complaintsOfATune("--quiet").contains("INFO"));
+  }
+
+  /** Fails after the model was opened; in a process of its own, since a log is set up once. */
+  private static String complaintsOfATune(String... options) throws Exception {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                RankRt.class.getName()));
+    command.addAll(List.of("tune", "--model", RETAIL, "--rate", "10", "--id-max", "100000"));
+    command.addAll(List.of(options));
+    Process process =
+        new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+    String complaints = new String(process.getErrorStream().readAllBytes(), UTF_8);
+    assertEquals(1, process.waitFor(), complaints);
+    return complaints;
   }
 
   @Test

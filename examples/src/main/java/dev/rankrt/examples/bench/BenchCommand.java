@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -35,8 +34,6 @@ import picocli.CommandLine.Spec;
       "What cannot be measured here is listed with the reason."
     })
 public final class BenchCommand implements Callable<Integer> {
-  private static final Logger log = LoggerFactory.getLogger(BenchCommand.class);
-
   @Spec private CommandSpec spec;
 
   @Mixin private CommonOptions common;
@@ -158,7 +155,9 @@ public final class BenchCommand implements Callable<Integer> {
       GpuMeter meter = GpuMeter.of(() -> nvml.sample(Gpu.INDEX));
       return bench(workload, settings, meter).run(version(), commit(), Gpu.describe(nvml));
     } catch (NvmlUnavailableException e) {
-      log.debug("no figures of the GPU's use: {}", e.getMessage());
+      // No field: a logger that is there before the options are read ignores --quiet and --verbose.
+      LoggerFactory.getLogger(BenchCommand.class)
+          .debug("no figures of the GPU's use: {}", e.getMessage());
       return bench(workload, settings, GpuMeter.none()).run(version(), commit(), Optional.empty());
     }
   }

@@ -19,7 +19,7 @@ import org.HdrHistogram.Histogram;
  * @param rows rows of each request
  * @param seconds how long the measurement took
  * @param samples how many requests were answered, which every figure here rests on
- * @param unanswered how many were refused, failed, or not answered in time
+ * @param unanswered how many were refused or not answered in time
  * @param meanMicros the mean latency of those answered
  * @param p50Micros the median latency
  * @param p99Micros the latency of the slowest hundredth

@@ -1,5 +1,6 @@
 package dev.rankrt.examples.bench;
 
+import dev.rankrt.RequestRefusedException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +45,7 @@ final class Load {
   /**
    * Keeps a number of requests in flight.
    *
-   * @throws RuntimeException the first request's failure, if none was answered
+   * @throws RuntimeException a request's failure, unless requests were refused and some answered
    */
   static Figures closed(Target target, Clock clock, int inFlight, int rows, Duration duration) {
     return new Load(target, clock).closed(inFlight, rows, duration);
@@ -55,7 +56,7 @@ final class Load {
    *
    * @param grace how long after the last arrival requests may still be answered; the others count
    *     as unanswered
-   * @throws RuntimeException the first failure, if none was answered
+   * @throws RuntimeException a request's failure, unless requests were refused and some answered
    */
   static Figures open(
       Target target, Clock clock, double perSecond, int rows, Duration duration, Duration grace) {
@@ -85,7 +86,7 @@ final class Load {
           }
           lastAnswer.accumulateAndGet(clock.nanos(), Math::max);
         });
-    requireNoGeneralFailure();
+    requireNoFailure();
     double seconds = (lastAnswer.get() - start) / (double) NANOS;
     return Figures.of(nanos, unanswered.get(), Figures.Kind.CLOSED, inFlight, 0, rows, seconds);
   }
@@ -129,7 +130,7 @@ final class Load {
     waitWhileAny(inside, deadline);
     double seconds = Math.max(duration.toNanos(), clock.nanos() - start) / (double) NANOS;
     unanswered.addAndGet(inside.get());
-    requireNoGeneralFailure();
+    requireNoFailure();
     Figures figures =
         Figures.of(nanos.copy(), unanswered.get(), Figures.Kind.OPEN, 0, perSecond, rows, seconds);
     // What still waits in the target's own queue is not for the next measurement to wait behind.
@@ -155,16 +156,24 @@ final class Load {
 
   private void failed(Throwable problem) {
     unanswered.incrementAndGet();
-    failure.compareAndSet(null, problem);
+    failure.accumulateAndGet(
+        problem, (first, next) -> first == null || isRefusal(first) ? next : first);
   }
 
-  private void requireNoGeneralFailure() {
+  /**
+   * Refusals are a target's answer to too much load; what fails otherwise is nothing to measure.
+   */
+  private void requireNoFailure() {
     Throwable problem = failure.get();
-    if (nanos.getTotalCount() == 0 && problem != null) {
+    if (problem != null && (nanos.getTotalCount() == 0 || !isRefusal(problem))) {
       throw problem instanceof RuntimeException wrong
           ? wrong
-          : new IllegalStateException("no request was answered: " + problem, problem);
+          : new IllegalStateException("a request failed: " + problem, problem);
     }
+  }
+
+  private static boolean isRefusal(Throwable problem) {
+    return problem instanceof RequestRefusedException;
   }
 
   private void onThreads(int count, IntConsumer work) {

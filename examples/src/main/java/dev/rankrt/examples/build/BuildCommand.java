@@ -196,7 +196,8 @@ public final class BuildCommand implements Callable<Integer> {
   /** An entry of a plan cache is a plan file: one is made in a cache of its own, and moved. */
   private Built intoFile(Path file) throws IOException {
     if (!Files.isDirectory(file.getParent())) {
-      throw usage("no folder for --save-engine: " + file.getParent(), null);
+      throw new ParameterException(
+          spec.commandLine(), "no folder for --save-engine: " + file.getParent());
     }
     Path cache = Files.createTempDirectory(file.getParent(), ".rankrt-build");
     try {
@@ -228,31 +229,21 @@ public final class BuildCommand implements Callable<Integer> {
             (System.nanoTime() - began) / 1e9,
             engine.accuracy());
       }
-    } catch (IllegalArgumentException e) {
-      throw usage(e.getMessage(), e);
     }
   }
 
   private EngineOptions.Builder options() {
     EngineOptions.Builder options =
         EngineOptions.builder().device(Device.gpu(gpu)).precision(precision.chosen());
-    try {
-      maxBatch.ifPresent(options::maxBatch);
-      level.ifPresent(options::builderLevel);
-      workspaceMebibytes.ifPresent(mebibytes -> options.workspaceBytes(mebibytes << 20));
-      timingCache.ifPresent(options::timingCache);
-      if (optimizeFor != null) {
-        options.optimizeFor(optimizeFor);
-      }
-      idRanges.forEach((input, range) -> options.idRange(input, range.min(), range.max()));
-    } catch (IllegalArgumentException e) {
-      throw usage(e.getMessage(), e);
+    maxBatch.ifPresent(options::maxBatch);
+    level.ifPresent(options::builderLevel);
+    workspaceMebibytes.ifPresent(mebibytes -> options.workspaceBytes(mebibytes << 20));
+    timingCache.ifPresent(options::timingCache);
+    if (optimizeFor != null) {
+      options.optimizeFor(optimizeFor);
     }
+    idRanges.forEach((input, range) -> options.idRange(input, range.min(), range.max()));
     return options;
-  }
-
-  private ParameterException usage(String message, Throwable cause) {
-    return new ParameterException(spec.commandLine(), message, cause);
   }
 
   private static void delete(Path folder) throws IOException {

@@ -82,11 +82,12 @@ class BenchCommandTest {
   }
 
   @Test
-  void idThatTheModelHasNot_isToldInOneLine() {
+  void idThatTheModelHasNot_isToldInOneLine_andAnotherSaysWhatToDo() {
     assertEquals(
         1,
         run("bench", DLRM.get(0), DLRM.get(1), "--id-max", "100000", "--device", "cpu", "--quick"));
-    assertEquals(1, err.toString().lines().count(), err::toString);
+    assertEquals(2, err.toString().lines().count(), err::toString);
+    assertTrue(err.toString().contains("--id-range or --id-max"), err::toString);
   }
 
   @Test
@@ -103,7 +104,7 @@ class BenchCommandTest {
   @Test
   void missingFiles_endWith1() {
     assertEquals(1, run("bench", "--model", "no/such.onnx", "--device", "cpu"));
-    assertTrue(err.toString().contains(Path.of("no/such.onnx").toString()), err::toString);
+    assertEquals("no such file: " + Path.of("no/such.onnx"), err.toString().strip());
     assertEquals(1, run("bench", "--from", "no/such.json"));
   }
 

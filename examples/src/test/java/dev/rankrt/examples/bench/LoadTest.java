@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.rankrt.InferenceException;
+import dev.rankrt.RequestRefusedException;
 import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -115,6 +117,26 @@ class LoadTest {
   }
 
   @Test
+  void oneWrongRequestAmongMany_isNoMatterOfLoad_andEndsTheMeasurement() {
+    Target target =
+        new PlayedServer(
+            clock,
+            call -> {
+              if (call == 5) {
+                throw new RequestRefusedException(
+                    RequestRefusedException.Reason.QUEUE_FULL, "full");
+              }
+              if (call == 10) {
+                throw new InferenceException("an id that the model does not have");
+              }
+              return MICRO;
+            });
+    assertThrows(
+        InferenceException.class,
+        () -> Load.open(target, clock, 1000, 1, Duration.ofSeconds(1), GRACE));
+  }
+
+  @Test
   void severalLanes_countEveryAnswerOnce() {
     AtomicInteger calls = new AtomicInteger();
     try (Target target = new Lanes(4, calls)) {
@@ -194,7 +216,7 @@ class LoadTest {
     public void call(int lane, int rows) {
       clock.pass(MICRO);
       if (++calls % every == 0) {
-        throw new IllegalStateException("full");
+        throw new RequestRefusedException(RequestRefusedException.Reason.QUEUE_FULL, "full");
       }
     }
 

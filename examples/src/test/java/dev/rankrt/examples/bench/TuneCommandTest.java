@@ -29,7 +29,19 @@ class TuneCommandTest {
   void settingsForTheCpu_areMeasuredAndPrinted() throws IOException {
     TINY.writeIfMissing(folder.resolve("tiny.onnx"));
     Path json = folder.resolve("tune.json");
-    int code = tune("--device", "cpu", "--quick", "--rate", "2000", "--sla", "20", "--json", json);
+    int code =
+        tune(
+            "--device",
+            "cpu",
+            "--quick",
+            "--rate",
+            "2000",
+            "--sla",
+            "20",
+            "--id-max",
+            "4",
+            "--json",
+            json);
     TuneResults results = Json.read(Files.readString(json), TuneResults.class);
 
     // Whether this machine meets the limit is its own affair; what is said about it is not.
@@ -65,8 +77,25 @@ class TuneCommandTest {
     assertTrue(err.toString().contains("--id-range or --id-max"), err::toString);
   }
 
+  @Test
+  void idsOfWhichTheModelHasSome_areNoTrafficToTuneFor() throws IOException {
+    TINY.writeIfMissing(folder.resolve("tiny.onnx"));
+    int code = tune("--device", "cpu", "--quick", "--rate", "500", "--id-max", "5");
+    assertEquals(1, code);
+    assertEquals("", out.toString());
+    assertTrue(err.toString().contains("--id-range or --id-max"), err::toString);
+  }
+
+  @Test
+  void inputThatTheModelHasNot_isToldWithThoseItHas() throws IOException {
+    TINY.writeIfMissing(folder.resolve("tiny.onnx"));
+    assertEquals(2, tune("--device", "cpu", "--rate", "10", "--id-range", "id=0..4"));
+    assertTrue(err.toString().contains("has no input 'id'; it has"), err::toString);
+    assertTrue(err.toString().endsWith("try: rankrt tune --help\n"), err::toString);
+  }
+
   private int tune(Object... args) {
-    Stream<?> model = Stream.of("tune", "--model", folder.resolve("tiny.onnx"), "--id-max", 4);
+    Stream<?> model = Stream.of("tune", "--model", folder.resolve("tiny.onnx"));
     return RankRt.run(
         new PrintWriter(out, true),
         new PrintWriter(err, true),
