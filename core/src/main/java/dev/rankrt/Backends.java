@@ -86,13 +86,13 @@ final class Backends {
       if (unavailable.isEmpty()) {
         return open(backend, device, model, options);
       }
-      reasons.add(reason(device, backend, unavailable.get()));
+      reasons.add(backend.name() + ": " + unavailable.get());
     }
     throw new NativeLoadException(
         model
             + " cannot run on "
             + device
-            + ". "
+            + ": "
             + (reasons.isEmpty() ? NO_BACKEND : String.join("; ", reasons)));
   }
 

@@ -150,7 +150,7 @@ class BackendsTest {
   void gpu_insistedOn_failsWithItsReasonAndNeverTakesTheCpu() {
     gpu.unavailable = Optional.of("no driver");
     assertEquals(
-        model + " cannot run on gpu:1. not on gpu:1 (TensorRT): no driver",
+        model + " cannot run on gpu:1: TensorRT: no driver",
         refused(both, Device.gpu(1)).getMessage());
     gpu.unavailable = Optional.empty();
     gpu.openFailure = new NativeLoadException("no builder resource");
@@ -161,7 +161,7 @@ class BackendsTest {
   @Test
   void device_withoutABackend_failsSayingSo() {
     assertEquals(
-        model + " cannot run on gpu:0. no backend for it is on the class path",
+        model + " cannot run on gpu:0: no backend for it is on the class path",
         refused(new Backends(List.of(cpu)), Device.gpu(0)).getMessage());
   }
 
@@ -265,7 +265,7 @@ class BackendsTest {
     Forked.Result result = open(withoutOnnxRuntime);
     assertEquals(0, result.exit(), result.output());
     String said =
-        "real.onnx cannot run on cpu. not on cpu (ONNX Runtime): ONNX Runtime is not on the class path; add com.microsoft.onnxruntime:onnxruntime";
+        "real.onnx cannot run on cpu: ONNX Runtime: ONNX Runtime is not on the class path; add com.microsoft.onnxruntime:onnxruntime";
     assertEquals(
         2, result.output().lines().filter(line -> line.endsWith(said)).count(), result.output());
   }

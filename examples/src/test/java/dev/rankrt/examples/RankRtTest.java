@@ -115,7 +115,7 @@ class RankRtTest {
   @Test
   void build_saysExactlyWhyItCannot() {
     assertEquals(1, run("build", "--onnx", RETAIL, "--fp16", "--gpu", "99"));
-    assertTrue(err.toString().startsWith(RETAIL + " cannot run on gpu:99. "), err::toString);
+    assertTrue(err.toString().startsWith(RETAIL + " cannot run on gpu:99: "), err::toString);
     assertEquals(1, err.toString().lines().count());
   }
 
