@@ -563,36 +563,13 @@ public final class Ranker implements AutoCloseable {
 
   // ------------------------------------------------------------------------------------ requests
 
-  /** A request for scores of floats and ids. */
-  private static final class Scores<D, S> extends Request<float[]> {
-    private final int denseInput;
-    private final Values<D> denseForm;
-    private final D dense;
-    private final Values<S> sparseForm;
-    private final S sparse;
+  /** A request for the one output of a model that gives scores. */
+  private abstract static class Scored extends Request<float[]> {
     private final float[] scores;
 
-    Scores(
-        Engine engine,
-        int rows,
-        long deadline,
-        Values<D> denseForm,
-        D dense,
-        Values<S> sparseForm,
-        S sparse) {
-      super(rows, !engine.rowsAreIndependent(), deadline);
-      this.denseInput = engine.denseInput();
-      this.denseForm = denseForm;
-      this.dense = dense;
-      this.sparseForm = sparseForm;
-      this.sparse = sparse;
+    Scored(Engine engine, int rows, boolean alone, long deadline) {
+      super(rows, alone, deadline);
       this.scores = (float[]) OutputTensor.newArray(engine.outputs().get(0), rows);
-    }
-
-    @Override
-    void copyIn(Session session, int from, int count, int at) {
-      denseForm.copy(dense, from, count, session.input(denseInput), at);
-      sparseForm.copy(sparse, from, count, session.input(1 - denseInput), at);
     }
 
     @Override
@@ -606,30 +583,49 @@ public final class Ranker implements AutoCloseable {
     }
   }
 
+  /** A request for scores of floats and ids. */
+  private static final class Scores<D, S> extends Scored {
+    private final int denseInput;
+    private final Values<D> denseForm;
+    private final D dense;
+    private final Values<S> sparseForm;
+    private final S sparse;
+
+    Scores(
+        Engine engine,
+        int rows,
+        long deadline,
+        Values<D> denseForm,
+        D dense,
+        Values<S> sparseForm,
+        S sparse) {
+      super(engine, rows, !engine.rowsAreIndependent(), deadline);
+      this.denseInput = engine.denseInput();
+      this.denseForm = denseForm;
+      this.dense = dense;
+      this.sparseForm = sparseForm;
+      this.sparse = sparse;
+    }
+
+    @Override
+    void copyIn(Session session, int from, int count, int at) {
+      denseForm.copy(dense, from, count, session.input(denseInput), at);
+      sparseForm.copy(sparse, from, count, session.input(1 - denseInput), at);
+    }
+  }
+
   /** A request for scores of one user's candidates, which has a run of its own. */
-  private static final class Ranked<I> extends Request<float[]> {
+  private static final class Ranked<I> extends Scored {
     private final RankInputs<I> given;
-    private final float[] scores;
 
     Ranked(Engine engine, int rows, long deadline, RankInputs<I> given) {
-      super(rows, true, deadline);
+      super(engine, rows, true, deadline);
       this.given = given;
-      this.scores = (float[]) OutputTensor.newArray(engine.outputs().get(0), rows);
     }
 
     @Override
     void copyIn(Session session, int from, int count, int at) {
       given.copy(session, from, count);
-    }
-
-    @Override
-    void copyOut(Session session, int at, int count, int to) {
-      session.output(0).copyRows(at, count, scores, to);
-    }
-
-    @Override
-    float[] answer() {
-      return scores;
     }
   }
 

@@ -8,7 +8,6 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -79,13 +78,21 @@ final class WarmUp {
     Arrays.fill(longIds, id);
     session.infer(dense, longIds);
     session.infer(FloatBuffer.wrap(dense), LongBuffer.wrap(longIds));
-    session.infer(denseRows, split(longIds, rows));
+    long[][] longIdRows = new long[rows][longIds.length / rows];
+    for (long[] row : longIdRows) {
+      Arrays.fill(row, id);
+    }
+    session.infer(denseRows, longIdRows);
     if (id == (int) id) { // else nobody can ask with ints
       int[] ids = new int[longIds.length];
       Arrays.fill(ids, (int) id);
       session.infer(dense, ids);
       session.infer(FloatBuffer.wrap(dense), IntBuffer.wrap(ids));
-      session.infer(denseRows, split(ids, rows));
+      int[][] idRows = new int[rows][ids.length / rows];
+      for (int[] row : idRows) {
+        Arrays.fill(row, (int) id);
+      }
+      session.infer(denseRows, idRows);
     }
   }
 
@@ -101,20 +108,6 @@ final class WarmUp {
       }
     }
     session.run(rows);
-  }
-
-  private static int[][] split(int[] ids, int rows) {
-    int width = ids.length / rows;
-    return IntStream.range(0, rows)
-        .mapToObj(row -> Arrays.copyOfRange(ids, row * width, (row + 1) * width))
-        .toArray(int[][]::new);
-  }
-
-  private static long[][] split(long[] ids, int rows) {
-    int width = ids.length / rows;
-    return IntStream.range(0, rows)
-        .mapToObj(row -> Arrays.copyOfRange(ids, row * width, (row + 1) * width))
-        .toArray(long[][]::new);
   }
 
   private static int values(InputTensor input, int rows) {

@@ -222,21 +222,11 @@ abstract class SharedInputsContract {
     }
 
     private float[][] run(Session session, Map<String, Object> inputs) {
-      inputs.forEach((name, values) -> put(session.input(name), values));
+      inputs.forEach((name, values) -> Reference.put(session.input(name), values));
       session.run(rows);
       return session.engine().outputs().stream()
           .map(output -> session.output(output.name()).toFloatArray())
           .toArray(float[][]::new);
-    }
-
-    private static void put(InputTensor input, Object values) {
-      if (values instanceof float[] floats) {
-        input.put(floats);
-      } else if (values instanceof int[] ints) {
-        input.put(ints);
-      } else {
-        input.put((long[]) values);
-      }
     }
 
     /** Asks for the same scores in one call, where the model is of that kind. */

@@ -196,7 +196,8 @@ public final class Reference {
     return outputs.keySet().stream().map(output -> session.output(output).toFloatArray()).toList();
   }
 
-  private static void put(InputTensor input, Object values) {
+  /** Puts an array of the right type, whichever that is. */
+  public static void put(InputTensor input, Object values) {
     if (values instanceof float[] floats) {
       input.put(floats);
     } else if (values instanceof int[] ints) {

@@ -146,7 +146,10 @@ public final class OnnxFile {
         graph,
         field -> {
           if (field.number() == Onnx.GRAPH_INPUT) {
-            readInput(field, elements);
+            OnnxGraph.Input input = OnnxGraph.readInput(file, field);
+            if (!elements.containsKey(input.name())) { // null is a weight's
+              elements.put(input.name(), input.element());
+            }
           } else if (field.number() == Onnx.GRAPH_INITIALIZER) {
             // Older exporters list weights among the inputs.
             file.fields(
@@ -167,34 +170,5 @@ public final class OnnxFile {
             }
           }
         });
-  }
-
-  private void readInput(Field input, Map<String, Long> elements) throws IOException {
-    String[] name = {""};
-    long[] element = {-1};
-    file.fields(
-        input,
-        field -> {
-          if (field.number() == Onnx.VALUE_NAME) {
-            name[0] = file.text(field);
-          } else if (field.number() == Onnx.VALUE_TYPE) {
-            file.fields(
-                field,
-                kind -> {
-                  if (kind.number() == Onnx.TYPE_TENSOR) {
-                    file.fields(
-                        kind,
-                        part -> {
-                          if (part.number() == Onnx.TENSOR_TYPE_ELEMENT) {
-                            element[0] = part.value();
-                          }
-                        });
-                  }
-                });
-          }
-        });
-    if (!elements.containsKey(name[0])) {
-      elements.put(name[0], element[0]);
-    }
   }
 }

@@ -30,6 +30,7 @@ final class OnnxGraph {
   /**
    * An input, or a constant that is listed among them.
    *
+   * @param element the number of its type; negative where none is said
    * @param dimensions with a value, with a name, or with neither
    * @param original the whole of it where it was read and not changed, else null
    */
@@ -139,9 +140,9 @@ final class OnnxGraph {
     }
   }
 
-  private static Input readInput(ProtoFile file, Field input) throws IOException {
+  static Input readInput(ProtoFile file, Field input) throws IOException {
     String[] name = {""};
-    long[] element = {0};
+    long[] element = {-1};
     List<Dimension> dimensions = new ArrayList<>();
     file.fields(
         input,

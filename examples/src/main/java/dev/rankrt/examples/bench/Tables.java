@@ -180,15 +180,10 @@ final class Tables {
   }
 
   private static List<String> concurrent(Row row, Figures figures) {
-    return List.of(
-        row.name(),
-        row.precision(),
-        mean(figures),
-        Units.micros(figures.p50Micros()),
-        Units.micros(figures.p99Micros()),
-        Units.micros(figures.p999Micros()),
-        Units.rate(figures.requestsPerSecond()),
-        Units.rate(figures.rowsPerSecond()),
+    List<String> cells = latencies(row, figures);
+    cells.add(Units.rate(figures.requestsPerSecond()));
+    cells.add(Units.rate(figures.rowsPerSecond()));
+    cells.add(
         figures
             .gpu()
             .flatMap(
@@ -196,21 +191,29 @@ final class Tables {
                     use.utilisationPercent()
                         .map(
                             percent -> Units.text("%.0f %% (%d readings)", percent, use.samples())))
-            .orElse(NONE),
-        figures.gpu().flatMap(Figures.GpuUse::memoryBytes).map(Units::bytes).orElse(NONE),
-        samples(figures));
+            .orElse(NONE));
+    cells.add(figures.gpu().flatMap(Figures.GpuUse::memoryBytes).map(Units::bytes).orElse(NONE));
+    cells.add(samples(figures));
+    return cells;
   }
 
   private static List<String> single(Row row, Figures figures) {
-    return List.of(
-        row.name(),
-        row.precision(),
-        mean(figures),
-        Units.micros(figures.p50Micros()),
-        Units.micros(figures.p99Micros()),
-        Units.micros(figures.p999Micros()),
-        Units.rate(figures.requestsPerSecond()),
-        samples(figures));
+    List<String> cells = latencies(row, figures);
+    cells.add(Units.rate(figures.requestsPerSecond()));
+    cells.add(samples(figures));
+    return cells;
+  }
+
+  /** Begins a line with what was measured and how long it took. */
+  private static List<String> latencies(Row row, Figures figures) {
+    return new ArrayList<>(
+        List.of(
+            row.name(),
+            row.precision(),
+            mean(figures),
+            Units.micros(figures.p50Micros()),
+            Units.micros(figures.p99Micros()),
+            Units.micros(figures.p999Micros())));
   }
 
   private static List<String> server(Row row, CapacitySearch.Capacity server) {

@@ -1,5 +1,6 @@
 package dev.rankrt.examples.bench;
 
+import dev.rankrt.EngineOptions;
 import dev.rankrt.EngineOptions.IdRange;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -51,7 +52,7 @@ final class WorkloadOptions {
     }
     if (model == null) {
       Dlrm dlrm = Dlrm.LARGE;
-      Path file = cache().resolve(DEFAULT_MODEL);
+      Path file = EngineOptions.defaults().planCache().orElseThrow().resolveSibling(DEFAULT_MODEL);
       dlrm.writeIfMissing(file);
       Map<String, IdRange> ranges = new LinkedHashMap<>(ids);
       ranges.putIfAbsent("ids", new IdRange(0, dlrm.ids() - 1L));
@@ -61,15 +62,6 @@ final class WorkloadOptions {
       throw new NoSuchFileException(model.toString());
     }
     return new Workload(model.toString(), model, Optional.empty(), ids, new IdRange(0, idMax));
-  }
-
-  private static Path cache() {
-    String xdg = System.getenv("XDG_CACHE_HOME");
-    Path caches =
-        xdg == null || xdg.isEmpty()
-            ? Path.of(System.getProperty("user.home"), ".cache")
-            : Path.of(xdg);
-    return caches.resolve("rankrt");
   }
 
   private ParameterException wrong(String message) {
