@@ -16,20 +16,20 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.Supplier;
-import org.HdrHistogram.ConcurrentHistogram;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -50,7 +50,8 @@ import org.HdrHistogram.Histogram;
  * <p>System properties, all beginning with {@code rankrt.figures.}: {@code devices} (gpu:0), {@code
  * workers} (as the ranker chooses), {@code rows} (32), {@code ids} (10000), {@code seconds} (4),
  * {@code swaps} (100, at most), {@code swapSeconds} (45), {@code maxBatch} (1024), {@code
- * precision} (FP16), {@code feeders} (4).
+ * precision} (FP16), {@code feeders} (4), {@code sessionsMaxBatch} and {@code sessions} (of the
+ * engine without a ranker: 64 rows, a session a processor).
  */
 final class RankerFigures {
   private static final Duration SLA = Duration.ofMillis(10);
@@ -60,6 +61,10 @@ final class RankerFigures {
   private static final int FEEDERS = Integer.parseInt(property("feeders", "4"));
   private static final int ROWS = Integer.parseInt(property("rows", "32"));
   private static final int IDS = Integer.parseInt(property("ids", "10000"));
+  private static final int MAX_BATCH = Integer.parseInt(property("maxBatch", "1024"));
+
+  /** Enough to keep every worker of a device in full batches. */
+  private static final int RUNS_IN_FLIGHT = 8;
 
   private static final List<Device> DEVICES = devices();
 
@@ -91,11 +96,11 @@ final class RankerFigures {
     return devices;
   }
 
-  private static EngineOptions options() {
+  private static EngineOptions options(int maxBatch) {
     return EngineOptions.builder()
         .device(DEVICES.get(0))
         .precision(Precision.valueOf(property("precision", "FP16")))
-        .maxBatch(Integer.parseInt(property("maxBatch", "1024")))
+        .maxBatch(maxBatch)
         .build();
   }
 
@@ -104,7 +109,9 @@ final class RankerFigures {
         RankerOptions.builder().devices(DEVICES.subList(0, devices).toArray(Device[]::new));
     int workers = Integer.parseInt(property("workers", "0"));
     return Ranker.open(
-        model, options(), workers > 0 ? serving.workers(workers).build() : serving.build());
+        model,
+        options(MAX_BATCH),
+        workers > 0 ? serving.workers(workers).build() : serving.build());
   }
 
   // --------------------------------------------------------------------------------- the requests
@@ -147,13 +154,40 @@ final class RankerFigures {
     void make(int number);
   }
 
-  /** Hears of answers: when each came, and how long it took. */
-  private interface Heard {
-    void answer(long time, long nanos);
+  private static Histogram histogram() {
+    return new Histogram(1, 60_000_000_000L, 3);
   }
 
-  private static ConcurrentHistogram histogram() {
-    return new ConcurrentHistogram(1, 60_000_000_000L, 3);
+  /**
+   * Latencies that many threads record, each in a histogram of its own: one for all would make
+   * workers, which call back with every answer, wait for each other.
+   */
+  private static final class Latencies {
+    private final Queue<Histogram> all = new ConcurrentLinkedQueue<>();
+    private final ThreadLocal<Histogram> own =
+        ThreadLocal.withInitial(
+            () -> {
+              Histogram histogram = histogram();
+              all.add(histogram);
+              return histogram;
+            });
+    private final LongAdder count = new LongAdder();
+
+    void record(long nanos) {
+      own.get().recordValue(Math.max(1, nanos));
+      count.increment();
+    }
+
+    long count() {
+      return count.sum();
+    }
+
+    /** Returns all of them, when nobody records any more. */
+    Histogram merged() {
+      Histogram merged = histogram();
+      all.forEach(merged::add);
+      return merged;
+    }
   }
 
   private static double micros(Histogram latency, double percentile) {
@@ -175,30 +209,32 @@ final class RankerFigures {
   /** Keeps requests in flight, each sent by the same few threads, and returns answers a second. */
   private static double saturate(Sender send, int inFlight, double seconds)
       throws InterruptedException {
-    AtomicLong answered = new AtomicLong();
+    LongAdder answered = new LongAdder();
     long end = System.nanoTime() + (long) (seconds * 1e9);
     onThreads(
         FEEDERS,
         feeder -> {
           Semaphore free = new Semaphore(Math.max(1, inFlight / FEEDERS));
           for (int i = feeder; System.nanoTime() < end; i = i + 1 & Integer.MAX_VALUE) {
-            free.acquireUninterruptibly();
+            while (!free.tryAcquire()) { // asleep it would have to be woken, by a worker
+              Thread.onSpinWait();
+            }
             send.send(
                 i,
                 (scores, failure) -> {
-                  answered.incrementAndGet();
+                  answered.increment();
                   free.release();
                 });
           }
           free.acquireUninterruptibly(Math.max(1, inFlight / FEEDERS));
         });
-    return answered.get() / seconds;
+    return answered.sum() / seconds;
   }
 
   /** Returns the most requests a second that a ranker answers, after warming it. */
   private static double maximum(Ranker ranker, Requests requests) throws InterruptedException {
-    int inFlight = 4096 * DEVICES.size() / ROWS;
-    saturate(requests.to(ranker), inFlight, 2);
+    int inFlight = RUNS_IN_FLIGHT * MAX_BATCH * ranker.stats().replicas().size() / ROWS;
+    saturate(requests.to(ranker), inFlight, 3);
     return saturate(requests.to(ranker), inFlight, 2);
   }
 
@@ -242,10 +278,9 @@ final class RankerFigures {
             SECONDS);
         report("inflight, futures, " + round, chains(requests.to(ranker)), SECONDS);
       }
-      Ranker.Stats stats = ranker.stats();
-      Figures.add("inflight, rows per run", (double) stats.rows() / stats.batches());
+      rowsPerRun(ranker, "inflight");
     }
-    try (Engine engine = Engine.open(model, options())) {
+    try (Engine engine = Engine.open(model, options(MAX_BATCH))) {
       Requests requests = new Requests(engine.inputs(), 1);
       for (String round : new String[] {"warm-up", "first", "second"}) {
         List<Session> sessions = new ArrayList<>();
@@ -263,6 +298,11 @@ final class RankerFigures {
     }
   }
 
+  private static void rowsPerRun(Ranker ranker, String what) {
+    Ranker.Stats stats = ranker.stats();
+    Figures.add(what + ", rows per run", (double) stats.rows() / stats.batches());
+  }
+
   private static Session newSession(Engine engine, List<Session> sessions) {
     Session session = engine.newSession();
     synchronized (sessions) {
@@ -273,7 +313,7 @@ final class RankerFigures {
 
   /** Each thread sends its next request when it has its answer. */
   private static Histogram eachOn(int count, Supplier<Call> calls) throws InterruptedException {
-    ConcurrentHistogram latency = histogram();
+    Latencies latency = new Latencies();
     onThreads(
         count,
         thread -> {
@@ -283,26 +323,26 @@ final class RankerFigures {
           for (int i = thread; now < end; i++) {
             call.make(i % SAMPLES);
             long done = System.nanoTime();
-            latency.recordValue(done - now);
+            latency.record(done - now);
             now = done;
           }
         });
-    return latency;
+    return latency.merged();
   }
 
   /** Each answer sends the next request, on the thread that brings it. */
   private static Histogram chains(Sender send) throws InterruptedException {
-    ConcurrentHistogram latency = histogram();
+    Latencies latency = new Latencies();
     long end = System.nanoTime() + (long) (SECONDS * 1e9);
     Semaphore ended = new Semaphore(0);
     for (int i = 0; i < IN_FLIGHT; i++) {
       next(send, i, end, latency, ended);
     }
     ended.acquire(IN_FLIGHT);
-    return latency;
+    return latency.merged();
   }
 
-  private static void next(Sender send, int number, long end, Histogram latency, Semaphore ended) {
+  private static void next(Sender send, int number, long end, Latencies latency, Semaphore ended) {
     long start = System.nanoTime();
     if (start >= end) {
       ended.release();
@@ -311,7 +351,7 @@ final class RankerFigures {
     send.send(
         number & Integer.MAX_VALUE,
         (scores, failure) -> {
-          latency.recordValue(System.nanoTime() - start);
+          latency.record(System.nanoTime() - start);
           next(send, number + IN_FLIGHT, end, latency, ended);
         });
   }
@@ -320,40 +360,39 @@ final class RankerFigures {
 
   /** What came of requests that were sent at random times. */
   private static final class Outcome {
-    final ConcurrentHistogram accepted = histogram();
-    final ConcurrentHistogram refused = histogram();
-    final AtomicLong failed = new AtomicLong();
-    final AtomicLong sent = new AtomicLong();
-
-    /** Called as each answer comes, with its time and its latency. */
-    volatile Heard listener = (time, nanos) -> {};
+    final Latencies accepted = new Latencies();
+    final Latencies refused = new Latencies();
+    final LongAdder failed = new LongAdder();
+    final LongAdder sent = new LongAdder();
 
     void done(Throwable failure, long due, long called) {
       long now = System.nanoTime();
       if (failure == null) {
-        accepted.recordValue(Math.max(1, now - due));
-        listener.answer(now, now - due);
+        accepted.record(now - due);
       } else if (failure instanceof RequestRefusedException) {
-        refused.recordValue(Math.max(1, now - called));
+        refused.record(now - called);
       } else {
-        failed.incrementAndGet();
+        failed.increment();
       }
     }
 
-    /** Returns one latency beyond any limit for each request that was not answered. */
-    Histogram late() {
-      Histogram late = histogram();
-      late.recordValueWithCount(60_000_000_000L, sent.get() - accepted.getTotalCount());
-      return late;
+    /** Returns the latencies of all, with one beyond any limit for each that was not answered. */
+    Histogram ofAll() {
+      Histogram all = accepted.merged();
+      long missing = sent.sum() - all.getTotalCount();
+      if (missing > 0) {
+        all.recordValueWithCount(60_000_000_000L, missing);
+      }
+      return all;
     }
 
     void awaitAll() {
       long limit = System.nanoTime() + 30_000_000_000L;
-      while (accepted.getTotalCount() + refused.getTotalCount() + failed.get() < sent.get()) {
+      while (accepted.count() + refused.count() + failed.sum() < sent.sum()) {
         if (System.nanoTime() > limit) {
           throw new IllegalStateException("answers are missing");
         }
-        LockSupport.parkNanos(1_000_000);
+        LockSupport.parkNanos(100_000);
       }
     }
   }
@@ -374,7 +413,7 @@ final class RankerFigures {
             awaitTime(due);
             long scheduled = due;
             long called = System.nanoTime();
-            outcome.sent.incrementAndGet();
+            outcome.sent.increment();
             send.send(i, (scores, failure) -> outcome.done(failure, scheduled, called));
           }
         });
@@ -399,9 +438,11 @@ final class RankerFigures {
 
   private static void server(Path model) throws Exception {
     double seconds = 1.5;
-    int threads = Runtime.getRuntime().availableProcessors();
+    int threads =
+        Integer.parseInt(property("sessions", "" + Runtime.getRuntime().availableProcessors()));
+    int maxBatch = Integer.parseInt(property("sessionsMaxBatch", "64"));
     try (Ranker ranker = open(model, 1);
-        Engine engine = Engine.open(model, options())) {
+        Engine engine = Engine.open(model, options(maxBatch))) {
       Requests requests = new Requests(ranker.inputs(), ROWS);
       List<Session> sessions = new ArrayList<>();
       for (int i = 0; i < threads; i++) {
@@ -416,9 +457,7 @@ final class RankerFigures {
           rate -> {
             Outcome outcome = new Outcome();
             openLoop(requests.to(ranker), rate, seconds, outcome);
-            // What was refused was not answered in time.
-            outcome.accepted.add(outcome.late());
-            return outcome.accepted;
+            return outcome.ofAll();
           };
       Search ofRanker = new Search("ranker", batched, most);
       Search ofSessions = new Search("a session a thread", unbatched, most);
@@ -453,6 +492,9 @@ final class RankerFigures {
     void step() throws InterruptedException {
       double rate = (good + bad) / 2;
       Histogram latency = load.at(rate);
+      if (latency.getValueAtPercentile(99) >= SLA.toNanos()) {
+        latency = load.at(rate); // one pause is not a limit
+      }
       if (latency.getValueAtPercentile(99) < SLA.toNanos()) {
         good = rate;
         best = latency;
@@ -480,7 +522,7 @@ final class RankerFigures {
       at += untilNext(rate);
       due[i] = at;
     }
-    ConcurrentHistogram latency = histogram();
+    Latencies latency = new Latencies();
     AtomicInteger arrivals = new AtomicInteger();
     onThreads(
         sessions.size(),
@@ -493,10 +535,10 @@ final class RankerFigures {
             if (System.nanoTime() < limit) {
               session.infer(requests.dense[i % SAMPLES], requests.ids[i % SAMPLES]);
             }
-            latency.recordValue(System.nanoTime() - due[i]);
+            latency.record(System.nanoTime() - due[i]);
           }
         });
-    return latency;
+    return latency.merged();
   }
 
   private static void tail(Path model) throws Exception {
@@ -504,16 +546,16 @@ final class RankerFigures {
       Requests requests = new Requests(ranker.inputs(), ROWS);
       double most = maximum(ranker, requests);
       Figures.add("tail, saturated, requests per second", most);
-      for (String round : new String[] {"first", "second", "third"}) {
+      for (String round : new String[] {"warm-up", "first", "second", "third"}) {
         Outcome outcome = new Outcome();
         openLoop(requests.to(ranker), 0.92 * most, SECONDS, outcome);
-        report("tail, at 92 %, " + round, outcome.accepted, SECONDS);
+        Histogram latency = outcome.accepted.merged();
+        report("tail, at 92 %, " + round, latency, SECONDS);
         Figures.add(
-            "tail, at 92 %, " + round + ", p99 by p50",
-            micros(outcome.accepted, 99) / micros(outcome.accepted, 50));
-        Figures.add(
-            "tail, at 92 %, " + round + ", refused", (double) outcome.refused.getTotalCount());
+            "tail, at 92 %, " + round + ", p99 by p50", micros(latency, 99) / micros(latency, 50));
+        Figures.add("tail, at 92 %, " + round + ", refused", (double) outcome.refused.count());
       }
+      rowsPerRun(ranker, "tail");
     }
   }
 
@@ -526,16 +568,18 @@ final class RankerFigures {
       openLoop(requests.to(hurried), 2 * most, 1, new Outcome());
       Outcome outcome = new Outcome();
       openLoop(requests.to(hurried), 2 * most, SECONDS, outcome);
-      report("overload, accepted", outcome.accepted, SECONDS);
-      report("overload, refused", outcome.refused, SECONDS);
-      Figures.add("overload, sent per second", outcome.sent.get() / SECONDS);
+      Histogram accepted = outcome.accepted.merged();
+      Histogram refused = outcome.refused.merged();
+      report("overload, accepted", accepted, SECONDS);
+      report("overload, refused", refused, SECONDS);
+      Figures.add("overload, sent per second", outcome.sent.sum() / SECONDS);
       Figures.add(
           "overload, accepted within 10 ms, percent",
-          outcome.accepted.getPercentileAtOrBelowValue(SLA.toNanos()));
-      Figures.add("overload, failed", (double) outcome.failed.get());
+          accepted.getPercentileAtOrBelowValue(SLA.toNanos()));
+      Figures.add("overload, failed", (double) outcome.failed.sum());
       Figures.add("overload, dropped behind the queue", (double) ranker.stats().expired());
-      distribution("overload, accepted", outcome.accepted);
-      distribution("overload, refused", outcome.refused);
+      distribution("overload, accepted", accepted);
+      distribution("overload, refused", refused);
     }
   }
 
@@ -560,21 +604,21 @@ final class RankerFigures {
     try (Ranker ranker = open(model, 1)) {
       Requests requests = new Requests(ranker.inputs(), ROWS);
       double rate = 0.7 * maximum(ranker, requests);
-      Outcome before = new Outcome();
-      openLoop(requests.to(ranker), rate, SECONDS, before);
-      report("swap, before", before.accepted, SECONDS);
-      ranker.swap(model);
+      ranker.swap(model); // what comes once in a process is no swap's
       memory("swap, before");
+      Timeline warm = new Timeline("warm-up");
+      warm.halfSeconds(requests.to(ranker), rate, () -> warm.seconds() < SECONDS);
+      Timeline before = new Timeline("before");
+      before.halfSeconds(requests.to(ranker), rate, () -> before.seconds() < 2 * SECONDS);
+      before.report();
 
-      Map<Long, Histogram> timeline = new ConcurrentSkipListMap<>(); // by half seconds
-      Outcome during = new Outcome();
-      long start = System.nanoTime();
+      Timeline during = new Timeline("during");
       AtomicInteger done = new AtomicInteger();
       AtomicLong slowest = new AtomicLong();
       Thread swapper =
           new Thread(
               () -> {
-                while (done.get() < swaps && since(start) < limit) {
+                while (done.get() < swaps && during.seconds() < limit) {
                   long began = System.nanoTime();
                   ranker.swap(model);
                   slowest.accumulateAndGet(System.nanoTime() - began, Math::max);
@@ -582,33 +626,101 @@ final class RankerFigures {
                 }
               });
       swapper.start();
-      during.listener =
-          (time, nanos) -> {
-            timeline
-                .computeIfAbsent((time - start) / 500_000_000, any -> histogram())
-                .recordValue(Math.max(1, nanos));
-          };
-      while (swapper.isAlive()) {
-        openLoop(requests.to(ranker), rate, 0.5, during);
-      }
-      double seconds = since(start);
-      report("swap, during", during.accepted, seconds);
+      during.halfSeconds(requests.to(ranker), rate, swapper::isAlive);
+      during.report();
       Figures.add("swap, swaps", done.get());
-      Figures.add("swap, swaps, seconds", seconds);
+      Figures.add("swap, swaps, seconds", during.seconds());
       Figures.add("swap, slowest, milliseconds", slowest.get() / 1e6);
-      Figures.add("swap, failed", (double) during.failed.get());
-      Figures.add("swap, refused", (double) during.refused.getTotalCount());
       Figures.add(
-          "swap, p99 during by before", micros(during.accepted, 99) / micros(before.accepted, 99));
+          "swap, p99 during by before", micros(during.latency, 99) / micros(before.latency, 99));
       memory("swap, after");
-      timeline.forEach(
-          (half, latency) ->
-              Figures.add("swap, at " + half / 2.0 + " s, p99 microseconds", micros(latency, 99)));
+      during.report("at ");
+    }
+  }
+
+  /** A load in rounds of half a second, and what each found. */
+  private static final class Timeline {
+    private final String name;
+    private final long start = System.nanoTime();
+    private final Histogram latency = histogram();
+    private final List<Double> p99s = new ArrayList<>();
+    private long refused;
+    private long failed;
+    private long longestPause;
+
+    Timeline(String name) {
+      this.name = "swap, " + name;
+    }
+
+    double seconds() {
+      return since(start);
+    }
+
+    void halfSeconds(Sender send, double rate, BooleanSupplier goOn) throws InterruptedException {
+      while (goOn.getAsBoolean()) {
+        Outcome outcome = new Outcome();
+        try (Pauses pauses = new Pauses()) {
+          openLoop(send, rate, 0.5, outcome);
+          longestPause = Math.max(longestPause, pauses.longest());
+        }
+        Histogram half = outcome.accepted.merged();
+        latency.add(half);
+        p99s.add(micros(half, 99));
+        refused += outcome.refused.count();
+        failed += outcome.failed.sum();
+      }
+    }
+
+    void report() {
+      RankerFigures.report(name, latency, p99s.size() / 2.0);
+      Figures.add(name + ", refused", (double) refused);
+      Figures.add(name + ", failed", (double) failed);
+      Figures.add(
+          name + ", median p99 of half a second, microseconds",
+          p99s.stream().sorted().skip(p99s.size() / 2).findFirst().orElseThrow());
+      Figures.add(name + ", longest pause of an idle thread, milliseconds", longestPause / 1e6);
+    }
+
+    void report(String at) {
+      for (int i = 0; i < p99s.size(); i++) {
+        Figures.add("swap, " + at + i / 2.0 + " s, p99 microseconds", p99s.get(i));
+      }
+    }
+  }
+
+  /** A thread that sleeps a millisecond at a time: what holds it up holds up the process. */
+  private static final class Pauses implements AutoCloseable {
+    private static final long SLEEP_NANOS = 1_000_000;
+
+    private final AtomicLong longest = new AtomicLong();
+    private final Thread thread =
+        new Thread(
+            () -> {
+              long before = System.nanoTime();
+              while (!Thread.currentThread().isInterrupted()) {
+                LockSupport.parkNanos(SLEEP_NANOS);
+                long now = System.nanoTime();
+                longest.accumulateAndGet(now - before - SLEEP_NANOS, Math::max);
+                before = now;
+              }
+            },
+            "pauses");
+
+    Pauses() {
+      thread.start();
+    }
+
+    long longest() {
+      return longest.get();
+    }
+
+    @Override
+    public void close() {
+      thread.interrupt();
     }
   }
 
   private static void memory(String what) throws IOException {
-    System.gc();
     String pages = Files.readString(Path.of("/proc/self/statm")).split(" ", 3)[1];
     Figures.add(what + ", resident MB", Long.parseLong(pages) * 4096 / 1e6);
     if (DEVICES.get(0).type() == Device.Type.GPU) {
