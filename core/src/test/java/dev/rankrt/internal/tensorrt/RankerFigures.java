@@ -50,7 +50,8 @@ import org.HdrHistogram.Histogram;
  * <p>System properties, all beginning with {@code rankrt.figures.}: {@code devices} (gpu:0), {@code
  * workers} (as the ranker chooses), {@code rows} (32), {@code ids} (10000), {@code seconds} (4),
  * {@code swaps} (100, at most), {@code swapSeconds} (45), {@code maxBatch} (1024), {@code
- * precision} (FP16), {@code feeders} (4), {@code sessionsMaxBatch} and {@code sessions} (of the
+ * precision} (FP16), {@code feeders} (4), {@code inFlight} (requests whose rate counts as the
+ * maximum, eight full runs for each device), {@code sessionsMaxBatch} and {@code sessions} (of the
  * engine without a ranker: 64 rows, a session a processor).
  */
 final class RankerFigures {
@@ -233,7 +234,8 @@ final class RankerFigures {
 
   /** Returns the most requests a second that a ranker answers, after warming it. */
   private static double maximum(Ranker ranker, Requests requests) throws InterruptedException {
-    int inFlight = RUNS_IN_FLIGHT * MAX_BATCH * ranker.stats().replicas().size() / ROWS;
+    int usual = RUNS_IN_FLIGHT * MAX_BATCH * ranker.stats().replicas().size() / ROWS;
+    int inFlight = Integer.parseInt(property("inFlight", "" + usual));
     saturate(requests.to(ranker), inFlight, 3);
     return saturate(requests.to(ranker), inFlight, 2);
   }
