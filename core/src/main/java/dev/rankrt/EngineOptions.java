@@ -41,6 +41,7 @@ public final class EngineOptions {
   private final WaitPolicy waitPolicy;
   private final int streamPriority;
   private final AffinityPolicy affinity;
+  private final PerformanceHint performanceHint;
 
   private EngineOptions(Builder builder) {
     this.device = builder.device;
@@ -63,6 +64,7 @@ public final class EngineOptions {
     this.waitPolicy = builder.waitPolicy;
     this.streamPriority = builder.streamPriority;
     this.affinity = builder.affinity;
+    this.performanceHint = builder.performanceHint;
     for (int batch : optimizeFor) {
       if (batch < 1 || batch > maxBatch) {
         throw new IllegalArgumentException(
@@ -326,7 +328,36 @@ public final class EngineOptions {
         + streamPriority
         + ", affinity="
         + affinity
+        + ", performanceHint="
+        + performanceHint().map(Enum::name).orElse("default")
         + "]";
+  }
+
+  /**
+   * Returns what a GPU's runs are to be good at.
+   *
+   * @return empty for what the use suggests: {@link PerformanceHint#LATENCY} for an engine, {@link
+   *     PerformanceHint#THROUGHPUT} for a {@link Ranker} of several workers
+   */
+  public Optional<PerformanceHint> performanceHint() {
+    return Optional.ofNullable(performanceHint);
+  }
+
+  /**
+   * Returns a builder that begins with these options.
+   *
+   * @return a builder of its own
+   */
+  public Builder toBuilder() {
+    return new Builder(this);
+  }
+
+  /** What a GPU's runs are to be good at, where one thing costs the other. */
+  public enum PerformanceHint {
+    /** How long a run takes that has the GPU to itself. */
+    LATENCY,
+    /** How many runs a second the GPU does for several sessions at once. */
+    THROUGHPUT
   }
 
   /**
@@ -416,8 +447,31 @@ public final class EngineOptions {
     private WaitPolicy waitPolicy = WaitPolicy.ADAPTIVE;
     private int streamPriority;
     private AffinityPolicy affinity = AffinityPolicy.gpuNode();
+    private PerformanceHint performanceHint;
 
     private Builder() {}
+
+    private Builder(EngineOptions options) {
+      this.device = options.device;
+      this.precision = options.precision;
+      this.maxBatch = options.maxBatch;
+      this.padding = options.padding;
+      this.cpuThreads = options.cpuThreads;
+      this.idRanges.putAll(options.idRanges);
+      this.optimizeFor = options.optimizeFor;
+      this.builderLevel = options.builderLevel;
+      this.workspaceBytes = options.workspaceBytes;
+      this.pins.putAll(options.pins);
+      this.planCache = options.planCache;
+      this.timingCache = options.timingCache;
+      this.buildListener = options.buildListener;
+      this.sample.putAll(options.sample);
+      this.shared.putAll(options.shared);
+      this.waitPolicy = options.waitPolicy;
+      this.streamPriority = options.streamPriority;
+      this.affinity = options.affinity;
+      this.performanceHint = options.performanceHint;
+    }
 
     /**
      * Sets where to run.
@@ -707,6 +761,18 @@ public final class EngineOptions {
      */
     public Builder affinity(AffinityPolicy policy) {
       this.affinity = Objects.requireNonNull(policy, "policy");
+      return this;
+    }
+
+    /**
+     * Sets what a GPU's runs are to be good at. The ways in which a batch can run are measured when
+     * a plan is built, alone and side by side with others, and both results are kept in it.
+     *
+     * @param hint what to choose a way for
+     * @return this builder
+     */
+    public Builder performanceHint(PerformanceHint hint) {
+      this.performanceHint = Objects.requireNonNull(hint, "hint");
       return this;
     }
 

@@ -1,5 +1,6 @@
 package dev.rankrt;
 
+import dev.rankrt.EngineOptions.PerformanceHint;
 import dev.rankrt.RequestRefusedException.Reason;
 import dev.rankrt.internal.Pace;
 import dev.rankrt.natives.DeviceLostException;
@@ -64,7 +65,7 @@ final class Serving {
 
   static Serving open(
       Backends backends, Path model, EngineOptions engineOptions, RankerOptions options) {
-    Serving serving = new Serving(backends, engineOptions, options);
+    Serving serving = new Serving(backends, hinted(engineOptions, options), options);
     List<Device> asked =
         options.devices().isEmpty() ? List.of(engineOptions.device()) : options.devices();
     List<Replica> replicas = new ArrayList<>();
@@ -81,6 +82,13 @@ final class Serving {
       replicas.forEach(replica -> Closing.after(e, replica::close));
       throw e;
     }
+  }
+
+  /** Workers run side by side: unless the user knows better, that is what counts. */
+  private static EngineOptions hinted(EngineOptions engineOptions, RankerOptions options) {
+    return engineOptions.performanceHint().isPresent() || options.workers().orElse(2) == 1
+        ? engineOptions
+        : engineOptions.toBuilder().performanceHint(PerformanceHint.THROUGHPUT).build();
   }
 
   private Replica openReplica(Path model, Device device, boolean beside) {

@@ -58,7 +58,7 @@ final class Plan implements AutoCloseable {
   private static final String FORMAT_KEY = "format";
 
   /** Raised when a header is to be read differently, or a plan would be built differently. */
-  static final String FORMAT = "1";
+  static final String FORMAT = "2";
 
   private final Properties header;
   private final Pointer data;

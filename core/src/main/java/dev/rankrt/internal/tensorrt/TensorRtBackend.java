@@ -142,7 +142,7 @@ public final class TensorRtBackend implements Backend {
         // Before anything is measured: what the user gave may not fit.
         Sample sample = Sample.of(engine.inputs(), engine.minBatch(), engine.maxBatch(), options);
         PlanBuilder.report(options, "measuring profiles and transfers of " + name);
-        Tuner.measure(engine).writeTo(plan.header());
+        Tuner.measure(engine).forEach((hint, tuning) -> tuning.writeTo(plan.header(), hint));
         if (options.precision() != Precision.FP32) {
           compareIfPossible(tensorRt, builder, engine, plan, model, options, sample);
         }

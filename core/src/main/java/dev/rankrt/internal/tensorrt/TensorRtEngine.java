@@ -5,6 +5,7 @@ import static org.bytedeco.tensorrt.global.nvinfer.createInferRuntime;
 import dev.rankrt.AccuracyReport;
 import dev.rankrt.DataType;
 import dev.rankrt.EngineOptions;
+import dev.rankrt.EngineOptions.PerformanceHint;
 import dev.rankrt.EngineStats;
 import dev.rankrt.ModelException;
 import dev.rankrt.Precision;
@@ -98,7 +99,8 @@ final class TensorRtEngine implements BackendEngine {
     this.bucketSizes =
         new Buckets(
             signature.fixedBatch(), (int) Math.min(profileMaximum, signature.maxBatch(options)));
-    Tuning stored = Tuning.readFrom(plan.header());
+    Tuning stored =
+        Tuning.readFrom(plan.header(), options.performanceHint().orElse(PerformanceHint.LATENCY));
     this.tuning =
         stored.fits(bucketSizes, profiles) ? stored : Tuning.uniform(bucketSizes, 0, Transfer.COPY);
     this.accuracy = Accuracy.readFrom(plan.header()).orElse(null);

@@ -1,24 +1,24 @@
 package dev.rankrt.internal.tensorrt;
 
+import dev.rankrt.EngineOptions.PerformanceHint;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Properties;
 
 /**
- * What serves each bucket best, as it was measured. Immutable.
+ * What serves each bucket best, for latency or for throughput, as it was measured. Immutable.
  *
  * @param choices by bucket, in the buckets' order
  */
 record Tuning(Map<Integer, Choice> choices) {
-  private static final String PREFIX = "tuning.";
-
   /**
    * How one bucket runs.
    *
    * @param profile the optimisation profile's index
    * @param transfer how its data travels
-   * @param micros the median of a call, 0 where nobody measured
+   * @param micros what a call takes, alone or of the GPU's time beside others; 0 where nobody
+   *     measured
    */
   record Choice(int profile, Transfer transfer, double micros) {}
 
@@ -58,23 +58,25 @@ record Tuning(Map<Integer, Choice> choices) {
     return true;
   }
 
-  void writeTo(Properties header) {
+  void writeTo(Properties header, PerformanceHint hint) {
+    String prefix = prefix(hint);
     choices.forEach(
         (bucket, choice) ->
             header.setProperty(
-                PREFIX + bucket,
+                prefix + bucket,
                 choice.profile() + " " + choice.transfer() + " " + choice.micros()));
   }
 
-  static Tuning readFrom(Properties header) {
+  static Tuning readFrom(Properties header, PerformanceHint hint) {
+    String prefix = prefix(hint);
     Map<Integer, Choice> choices = new LinkedHashMap<>();
     header.stringPropertyNames().stream()
-        .filter(key -> key.startsWith(PREFIX))
-        .map(key -> Integer.valueOf(key.substring(PREFIX.length())))
+        .filter(key -> key.startsWith(prefix))
+        .map(key -> Integer.valueOf(key.substring(prefix.length())))
         .sorted()
         .forEach(
             bucket -> {
-              String[] parts = header.getProperty(PREFIX + bucket).split(" ", -1);
+              String[] parts = header.getProperty(prefix + bucket).split(" ", -1);
               choices.put(
                   bucket,
                   new Choice(
@@ -83,5 +85,9 @@ record Tuning(Map<Integer, Choice> choices) {
                       Double.parseDouble(parts[2])));
             });
     return new Tuning(choices);
+  }
+
+  private static String prefix(PerformanceHint hint) {
+    return "tuning." + hint + ".";
   }
 }

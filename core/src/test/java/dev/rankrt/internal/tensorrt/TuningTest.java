@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.AccuracyReport;
+import dev.rankrt.EngineOptions.PerformanceHint;
 import dev.rankrt.Precision;
 import dev.rankrt.internal.tensorrt.Tuning.Choice;
 import java.util.ArrayList;
@@ -27,7 +28,8 @@ class TuningTest {
       @ForAll @IntRange(min = 1, max = Integer.MAX_VALUE) int maxBatch,
       @ForAll @IntRange(max = 7) int profile,
       @ForAll Transfer transfer,
-      @ForAll @DoubleRange(min = 0, max = 1e9) double micros) {
+      @ForAll @DoubleRange(min = 0, max = 1e9) double micros,
+      @ForAll PerformanceHint hint) {
     Map<Integer, Choice> choices = new LinkedHashMap<>();
     for (int size : new Buckets(0, maxBatch).sizes()) {
       choices.put(size, new Choice(profile, transfer, micros / size));
@@ -35,8 +37,11 @@ class TuningTest {
     Tuning tuning = new Tuning(choices);
     Properties header = new Properties();
     header.setProperty("precision", "FP16");
-    tuning.writeTo(header);
-    Tuning read = Tuning.readFrom(header);
+    tuning.writeTo(header, hint);
+    PerformanceHint other =
+        hint == PerformanceHint.LATENCY ? PerformanceHint.THROUGHPUT : PerformanceHint.LATENCY;
+    Tuning.uniform(new Buckets(0, maxBatch), 8, transfer).writeTo(header, other);
+    Tuning read = Tuning.readFrom(header, hint);
     assertEquals(tuning, read);
     assertEquals(new ArrayList<>(choices.keySet()), new ArrayList<>(read.choices().keySet()));
     assertEquals(new Choice(profile, transfer, micros), read.of(1));
@@ -44,7 +49,7 @@ class TuningTest {
 
   @Test
   void headerWithoutTuning_hasChoicesForNothing() {
-    Tuning tuning = Tuning.readFrom(new Properties());
+    Tuning tuning = Tuning.readFrom(new Properties(), PerformanceHint.LATENCY);
     assertEquals(Map.of(), tuning.choices());
     assertFalse(tuning.fits(new Buckets(0, 1), 1));
   }
