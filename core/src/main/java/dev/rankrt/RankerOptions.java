@@ -19,6 +19,7 @@ public final class RankerOptions {
   private final Duration batchingWindow;
   private final RankerListener listener;
   private final Consumer<Engine> check;
+  private final boolean gentleSwaps;
 
   private RankerOptions(Builder builder) {
     this.devices = builder.devices;
@@ -28,6 +29,7 @@ public final class RankerOptions {
     this.batchingWindow = builder.batchingWindow;
     this.listener = builder.listener;
     this.check = builder.check;
+    this.gentleSwaps = builder.gentleSwaps;
   }
 
   /**
@@ -60,7 +62,7 @@ public final class RankerOptions {
   /**
    * Returns how many workers a device has.
    *
-   * @return nothing by default, which is two for a GPU, and for the CPU as many as keep its
+   * @return nothing by default, which is four for a GPU, and for the CPU as many as keep its
    *     processors busy with {@link EngineOptions#cpuThreads} each
    */
   public OptionalInt workers() {
@@ -70,7 +72,7 @@ public final class RankerOptions {
   /**
    * Returns how many rows may wait for a device.
    *
-   * @return nothing by default, which is 48 times the most rows of a run
+   * @return nothing by default, which is 128 times the most rows of a run
    */
   public OptionalInt queueCapacity() {
     return queueCapacity > 0 ? OptionalInt.of(queueCapacity) : OptionalInt.empty();
@@ -112,6 +114,15 @@ public final class RankerOptions {
     return Optional.ofNullable(check);
   }
 
+  /**
+   * Tells whether a swap on a GPU takes its time.
+   *
+   * @return true by default
+   */
+  public boolean gentleSwaps() {
+    return gentleSwaps;
+  }
+
   @Override
   public String toString() {
     return "RankerOptions[devices="
@@ -124,6 +135,8 @@ public final class RankerOptions {
         + (deadline == null ? "none" : deadline)
         + ", batchingWindow="
         + batchingWindow
+        + ", gentleSwaps="
+        + gentleSwaps
         + "]";
   }
 
@@ -136,6 +149,7 @@ public final class RankerOptions {
     private Duration batchingWindow = Duration.ZERO;
     private RankerListener listener;
     private Consumer<Engine> check;
+    private boolean gentleSwaps = true;
 
     private Builder() {}
 
@@ -239,6 +253,21 @@ public final class RankerOptions {
      */
     public Builder check(Consumer<Engine> check) {
       this.check = Objects.requireNonNull(check, "check");
+      return this;
+    }
+
+    /**
+     * Sets whether a swap on a GPU takes its time. Opening the new model and freeing the old one
+     * hold the driver up for a millisecond at a time, and with it every request. A gentle swap
+     * rests after each such moment: it takes half a minute, in which both models have their memory,
+     * and requests hardly notice it. One that is not takes a second, in which a tenth of them are
+     * late.
+     *
+     * @param gently false for swaps that are over soon
+     * @return this builder
+     */
+    public Builder gentleSwaps(boolean gently) {
+      this.gentleSwaps = gently;
       return this;
     }
 

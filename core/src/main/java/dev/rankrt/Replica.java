@@ -64,19 +64,23 @@ final class Replica {
   }
 
   /** A worker that waits for one of a GPU's runs is one that could have copied the next. */
-  private static final int WORKERS_OF_A_GPU = 2;
+  private static final int WORKERS_OF_A_GPU = 4;
 
   /**
-   * Room for the arrivals of so many runs: about five milliseconds on a fast GPU. Much less would
-   * refuse requests whenever the system holds a thread up, more would only make all of them late.
+   * Room for the arrivals of so many runs: about ten milliseconds on a fast GPU, twice as long as a
+   * swap holds it up at worst. Much less would refuse requests whenever the system holds a thread
+   * up, more would only make all of them late.
    */
-  private static final int RUNS_THAT_WAIT = 48;
+  private static final int RUNS_THAT_WAIT = 128;
 
   private static final int MOST_FAILURES = 3;
   private static final long CLOSED = Long.MIN_VALUE;
 
   /** A run takes milliseconds; a worker that is busy for longer will not end. */
   private static final long CLOSE_LIMIT_SECONDS = 30;
+
+  /** With all the rests of a gentle end, which takes less than half as long. */
+  private static final long GENTLE_CLOSE_LIMIT_SECONDS = 120;
 
   /** What a device did, whichever models it ran. */
   static final class Counters {
@@ -107,7 +111,7 @@ final class Replica {
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private final Object eviction = new Object();
   private final boolean startsBeside;
-  private volatile boolean endsGently;
+  private volatile boolean endsBeside;
   private final AtomicInteger runningWorkers;
   private final CountDownLatch ended = new CountDownLatch(1);
 
@@ -140,7 +144,7 @@ final class Replica {
   /**
    * Starts workers for an engine, which is the replica's from here on, whatever happens.
    *
-   * @param beside whether another replica serves on the same GPU meanwhile
+   * @param beside whether another replica serves on the same device meanwhile
    */
   static Replica start(Serving serving, Engine engine, Counters counters, boolean beside) {
     Replica replica;
@@ -444,7 +448,7 @@ final class Replica {
   void workerEnded() {
     if (runningWorkers.decrementAndGet() == 0) {
       try {
-        Pace.run(endsGently, engine::close);
+        Pace.run(this::endsGently, engine::close);
       } catch (RuntimeException e) {
         log.error("closing {} failed", engine, e);
       } finally {
@@ -468,11 +472,12 @@ final class Replica {
     try {
       while (true) {
         try {
-          if (!ended.await(CLOSE_LIMIT_SECONDS, TimeUnit.SECONDS)) {
+          long limit = endsGently() ? GENTLE_CLOSE_LIMIT_SECONDS : CLOSE_LIMIT_SECONDS;
+          if (!ended.await(limit, TimeUnit.SECONDS)) {
             log.error(
                 "{} is still running after {} s: its memory is left to it, and {} rows wait",
                 engine,
-                CLOSE_LIMIT_SECONDS,
+                limit,
                 waitingRows());
           }
           return;
@@ -492,18 +497,20 @@ final class Replica {
     awaitEnd();
   }
 
-  /** Refuses new requests, as {@link #drain} does, while another model serves on the same GPU. */
+  /**
+   * Refuses new requests, as {@link #drain} does, while another model serves on the same device.
+   */
   void drainGently() {
-    endsGently = true;
+    endsBeside = true;
     drain();
   }
 
-  boolean startsBeside() {
-    return startsBeside;
+  boolean startsGently() {
+    return startsBeside && serving.swapsGently(device());
   }
 
   boolean endsGently() {
-    return endsGently;
+    return endsBeside && serving.swapsGently(device());
   }
 
   @Override

@@ -100,12 +100,16 @@ final class Serving {
         beside);
   }
 
-  /** Opens a model without getting in the way of the one that serves on the same GPU. */
+  /** Opens a model while another serves on the same device. */
   private Replica openBeside(Path model, Device device) {
-    boolean gently = device.type() == Device.Type.GPU;
     AtomicReference<Replica> opened = new AtomicReference<>();
-    Pace.run(gently, () -> opened.set(openReplica(model, device, gently)));
+    Pace.run(() -> swapsGently(device), () -> opened.set(openReplica(model, device, true)));
     return opened.get();
+  }
+
+  /** Tells whether a swap keeps out of the way of requests, of which the end leaves none. */
+  boolean swapsGently(Device device) {
+    return device.type() == Device.Type.GPU && options.gentleSwaps() && !closed;
   }
 
   RankerOptions options() {

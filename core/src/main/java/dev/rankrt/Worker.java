@@ -92,14 +92,14 @@ final class Worker implements Runnable {
   public void run() {
     CURRENT.set(replica.serving());
     try {
-      Pace.run(replica.startsBeside(), this::prepare);
+      Pace.run(replica::startsGently, this::prepare);
       try {
         ready.complete(null);
         while (awaitWork()) {
           serve();
         }
       } finally {
-        Pace.run(replica.endsGently(), session::close);
+        Pace.run(replica::endsGently, session::close);
       }
     } catch (RuntimeException | Error e) {
       if (!ready.completeExceptionally(e)) {

@@ -1,8 +1,10 @@
 package dev.rankrt.internal;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class PaceTest {
@@ -15,33 +17,60 @@ class PaceTest {
     return System.nanoTime() - start;
   }
 
-  private static long restNanos() {
+  private static long nanosOf(Runnable rest) {
     long start = System.nanoTime();
-    Pace.rest();
+    rest.run();
     return System.nanoTime() - start;
   }
 
   @Test
   void gentleWork_restsManyTimesAsLongAsEachPiece() {
     Pace.run(
-        true,
+        () -> true,
         () -> {
           for (int piece = 0; piece < 3; piece++) {
             long worked = work();
-            assertTrue(restNanos() >= 19 * worked);
+            assertTrue(nanosOf(Pace::rest) >= 19 * worked);
+          }
+          long worked = work();
+          assertTrue(nanosOf(Pace::restLong) >= 250 * worked);
+        });
+  }
+
+  @Test
+  void gentleWork_thatNobodyIsLeftToBeGentleTo_ends() {
+    AtomicInteger asked = new AtomicInteger();
+    Pace.run(
+        () -> asked.incrementAndGet() < 3,
+        () -> {
+          for (int piece = 0; piece < 5; piece++) {
+            work();
+            Pace.restLong();
           }
         });
+    assertEquals(7, asked.get(), "twice in the first rest, until it ended, and once in each other");
   }
 
   @Test
   void gentleWork_interrupted_goesOnAndKeepsTheFlag() {
     Pace.run(
-        true,
+        () -> true,
         () -> {
           Thread.currentThread().interrupt();
           work();
           Pace.rest();
           assertTrue(Thread.interrupted());
         });
+  }
+
+  @Test
+  void otherWork_doesNotRest() {
+    Pace.run(
+        () -> false,
+        () -> {
+          work();
+          assertTrue(nanosOf(Pace::restLong) < TimeUnit.MILLISECONDS.toNanos(200));
+        });
+    Pace.rest(); // nor any that was not asked
   }
 }

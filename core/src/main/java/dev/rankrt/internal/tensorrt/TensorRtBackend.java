@@ -75,7 +75,7 @@ public final class TensorRtBackend implements Backend {
       plan.requireShared(name, options);
       Pace.rest();
       TensorRtEngine engine = TensorRtEngine.load(tensorRt, device.ordinal(), name, plan, options);
-      Pace.rest();
+      Pace.restLong();
       return engine;
     }
   }

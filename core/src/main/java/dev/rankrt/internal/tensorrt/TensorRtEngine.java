@@ -461,9 +461,9 @@ final class TensorRtEngine implements BackendEngine {
               Closing.all(
                   List.of(
                       devicePool::close,
-                      Pace::rest,
+                      Pace::restLong,
                       stagingPool::close,
-                      Pace::rest,
+                      Pace::restLong,
                       this::destroy));
               return null;
             });

@@ -122,7 +122,7 @@ final class TensorRtSession implements BackendSession {
     if (fallsBack || tuning.copies(bucketSizes)) {
       device = lease(engine.devicePool(), bytes);
     }
-    Pace.rest();
+    Pace.restLong();
     place(engine.inputs(), rows, inputLayout, inputs);
     place(engine.outputs(), rows, outputLayout, outputs);
     long scratchBytes = 0;
@@ -325,7 +325,7 @@ final class TensorRtSession implements BackendSession {
     for (CapturedGraph graph : graphs) {
       if (graph != null) {
         steps.add(graph::close);
-        steps.add(Pace::rest);
+        steps.add(Pace::restLong);
       }
     }
     steps.add(stream::close);
@@ -342,7 +342,7 @@ final class TensorRtSession implements BackendSession {
     List<Runnable> steps = new ArrayList<>();
     for (IExecutionContext context : contexts) {
       steps.add(() -> engine.destroy(context));
-      steps.add(Pace::rest);
+      steps.add(Pace::restLong);
     }
     leases.forEach(lease -> steps.add(lease::close));
     Closing.all(steps);
