@@ -256,8 +256,8 @@ final class Replica {
       if (request.hasDeadline()) {
         long now = System.nanoTime();
         long guess = nanosUntilAnswered(before, request.rows(), now);
-        // A refusal now is worth more to a caller than one after the wait: leave some room.
-        if (request.nanosLeft(now) < guess + guess / 4) {
+        // A refusal now is worth more to a caller than one after the wait.
+        if (request.nanosLeft(now) < withRoom(guess)) {
           if (before == 0) {
             times.doubt(Math.min(maxBatch, request.rows()));
           }
@@ -270,7 +270,15 @@ final class Replica {
     }
   }
 
-  /** Returns how long a request would take now, guessed on the high side. */
+  /** Adds to a guess what it may be too low by, where an answer is wanted by a deadline. */
+  static long withRoom(long nanos) {
+    return nanos + nanos / 4;
+  }
+
+  /**
+   * Returns how long a request would take now, guessed on the high side. A batching window adds
+   * nothing: the worker that collects a request with a deadline ends its window in time for it.
+   */
   private long nanosUntilAnswered(long rowsAhead, int rows, long now) {
     long untilFree = Long.MAX_VALUE;
     for (int i = 0; i < workers.size(); i++) {

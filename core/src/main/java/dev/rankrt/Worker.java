@@ -235,7 +235,8 @@ final class Worker implements Runnable {
     if (!request.hasDeadline()) {
       return end;
     }
-    long cut = end + request.nanosLeft(end) - replica.times().of(replica.maxBatch());
+    long run = Replica.withRoom(replica.times().of(replica.maxBatch()));
+    long cut = end + request.nanosLeft(end) - run;
     return cut - end < 0 ? cut : end;
   }
 
