@@ -8,9 +8,7 @@ import dev.rankrt.streams.AffinityThreadFactory;
 import dev.rankrt.streams.CpuSet;
 import dev.rankrt.streams.NumaTopology;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -233,19 +231,31 @@ final class Replica {
   Admission submit(Request<?> request) {
     Admission admission = admit(request);
     if (admission == Admission.ACCEPTED) {
-      Request.Part[] parts;
-      try {
-        parts = request.cut(this, batching ? maxBatch : request.rows());
-      } catch (OutOfMemoryError e) {
-        left(request.rows()); // or the queue would never be empty again
-        throw e;
-      }
-      for (Request.Part part : parts) {
-        queue.add(part);
-      }
+      enqueue(request);
       wakeOne();
     }
     return admission;
+  }
+
+  /** Where memory runs out no row stays in the count: the queue would never be empty again. */
+  private void enqueue(Request<?> request) {
+    Request.Part[] parts;
+    try {
+      parts = request.cut(this, batching ? maxBatch : request.rows());
+    } catch (OutOfMemoryError e) {
+      left(request.rows());
+      throw e;
+    }
+    try {
+      for (Request.Part part : parts) {
+        queue.add(part);
+      }
+    } catch (OutOfMemoryError e) {
+      for (Request.Part part : parts) { // not the request's: it may have moved on meanwhile
+        part.claim();
+      }
+      throw e;
+    }
   }
 
   private Admission admit(Request<?> request) {
@@ -260,8 +270,8 @@ final class Replica {
       if (request.hasDeadline()) {
         long now = System.nanoTime();
         long guess = nanosUntilAnswered(before, request.rows(), now);
-        // A refusal now is worth more to a caller than one after the wait: leave some room.
-        if (request.nanosLeft(now) < guess + guess / 4) {
+        // A refusal now is worth more to a caller than one after the wait.
+        if (request.nanosLeft(now) < withRoom(guess)) {
           if (before == 0) {
             times.doubt(Math.min(maxBatch, request.rows()));
           }
@@ -274,7 +284,15 @@ final class Replica {
     }
   }
 
-  /** Returns how long a request would take now, guessed on the high side. */
+  /** Adds to a guess what it may be too low by, where an answer is wanted by a deadline. */
+  static long withRoom(long nanos) {
+    return nanos + nanos / 4;
+  }
+
+  /**
+   * Returns how long a request would take now, guessed on the high side. A batching window adds
+   * nothing: the worker that collects a request with a deadline ends its window in time for it.
+   */
   private long nanosUntilAnswered(long rowsAhead, int rows, long now) {
     long untilFree = Long.MAX_VALUE;
     for (int i = 0; i < workers.size(); i++) {
@@ -414,28 +432,42 @@ final class Replica {
    * cannot be moved, since the answer is to come from one model: it gets the failure.
    */
   void evict() {
-    Map<Request<?>, Integer> claimed = new LinkedHashMap<>();
-    synchronized (eviction) { // platform threads only, so that one of them claims all of a request
-      while (waitingRows() > 0) {
-        Request.Part part = queue.poll();
-        if (part == null) {
-          Thread.onSpinWait(); // a caller is between counting itself in and the queue
-        } else if (part.claim()) {
-          claimed.merge(part.request, part.rows, Integer::sum);
-        }
+    while (waitingRows() > 0) {
+      Request.Part part = queue.poll();
+      if (part == null) {
+        Thread.onSpinWait(); // a caller is between counting itself in and the queue
+        continue;
+      }
+      int rows;
+      // Platform threads only, so that one of them claims all of a request.
+      synchronized (eviction) {
+        rows = part.claim() ? part.rows + part.request.claimRest() : 0;
+      }
+      if (rows > 0) {
+        moveOn(part.request, rows);
       }
     }
-    claimed.forEach(
-        (request, rows) -> {
-          if (rows == request.rows()) {
-            serving.submit(request);
-          } else {
-            if (request.drop()) {
-              counters.failed.increment();
-            }
-            request.completeExceptionally(failureOf(failure.get()));
-          }
-        });
+  }
+
+  private void moveOn(Request<?> request, int claimed) {
+    Throwable reason = failure.get();
+    if (claimed == request.rows()) {
+      try {
+        serving.submit(request);
+        return;
+      } catch (OutOfMemoryError e) {
+        reason = e; // its caller waits all the same
+      }
+    }
+    fail(request, failureOf(reason));
+  }
+
+  /** Gives a failure to whoever waits for an answer. */
+  void fail(Request<?> request, InferenceException failure) {
+    if (request.drop()) {
+      counters.failed.increment();
+    }
+    request.completeExceptionally(failure);
   }
 
   /** Returns what callers get for a run that failed. */

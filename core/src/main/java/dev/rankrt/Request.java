@@ -108,6 +108,17 @@ abstract class Request<A> extends CompletableFuture<A> {
     return from;
   }
 
+  /** Takes the parts that still wait out of their queue, and returns how many rows they have. */
+  final int claimRest() {
+    int claimed = 0;
+    for (Part part : parts) {
+      if (part.claim()) {
+        claimed += part.rows;
+      }
+    }
+    return claimed;
+  }
+
   /** Takes note that some rows are answered, and tells whether all are and someone waits. */
   final boolean answered(int count) {
     return unanswered.addAndGet(-count) == 0 && !isDone();

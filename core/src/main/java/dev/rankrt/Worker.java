@@ -235,7 +235,8 @@ final class Worker implements Runnable {
     if (!request.hasDeadline()) {
       return end;
     }
-    long cut = end + request.nanosLeft(end) - replica.times().of(replica.maxBatch());
+    long run = Replica.withRoom(replica.times().of(replica.maxBatch()));
+    long cut = end + request.nanosLeft(end) - run;
     return cut - end < 0 ? cut : end;
   }
 
@@ -311,7 +312,8 @@ final class Worker implements Runnable {
         parts.set(kept++, part);
       } catch (RuntimeException e) {
         // It passed every check: its caller has changed it since.
-        fail(part, new InferenceException("values changed while they waited: " + e, e));
+        replica.fail(
+            part.request, new InferenceException("values changed while they waited: " + e, e));
       }
     }
     parts.subList(kept, parts.size()).clear();
@@ -348,16 +350,9 @@ final class Worker implements Runnable {
   private void fail(List<Request.Part> parts, Throwable thrown) {
     boolean last = replica.failed(thrown);
     InferenceException failure = replica.failureOf(thrown);
-    parts.forEach(part -> fail(part, failure));
+    parts.forEach(part -> replica.fail(part.request, failure));
     if (last) {
       replica.abandon();
     }
-  }
-
-  private void fail(Request.Part part, InferenceException failure) {
-    if (part.request.drop()) {
-      replica.counters().failed.increment();
-    }
-    part.request.completeExceptionally(failure);
   }
 }

@@ -67,7 +67,7 @@ abstract class RankerContract {
     return open(name, model, options(), serving);
   }
 
-  private Ranker open(
+  final Ranker open(
       String name, OnnxModel model, EngineOptions.Builder options, RankerOptions.Builder serving) {
     Path path = engines.write(name + ".onnx", model.bytes());
     return Ranker.open(engines.backends(), path, options.build(), serving.build());
@@ -77,7 +77,7 @@ abstract class RankerContract {
     return open("ranker-" + idType, OnnxModels.ranker(idType), RankerOptions.builder().workers(2));
   }
 
-  private static void assertScores(Rows rows, float[] scores) {
+  static void assertScores(Rows rows, float[] scores) {
     assertEquals(rows.count, scores.length);
     for (int row = 0; row < rows.count; row++) {
       assertEquals(rows.exact(row), scores[row], 1e-5, "row " + row + " of " + rows.count);

@@ -373,6 +373,36 @@ class RankerTest {
     assertEquals(2, ranker.stats().refused());
   }
 
+  /** The window is longer than the deadline, and runs are a tenth slower than the warm-up's. */
+  @Test
+  void deadlineInAWindow_refusesNothingAndLeavesTheRunSomeRoom() throws Exception {
+    backend.duringRun = rows -> sleep(rows == MAX_BATCH ? 200 : 0);
+    open(options -> options.batchingWindow(Duration.ofSeconds(1)));
+    backend.duringRun = rows -> sleep(220);
+    assertInTime(Duration.ofMillis(500));
+    CompletableFuture<float[]> patient = ask(10, 1);
+    assertInTime(Duration.ofMillis(500));
+    assertAnswer(10, 1, patient);
+    assertEquals(2, ranker.stats().batches());
+  }
+
+  private void assertInTime(Duration deadline) throws Exception {
+    long end = System.nanoTime() + deadline.toNanos();
+    CompletableFuture<float[]> answer = ask(ranker.within(deadline), 20, 1);
+    long left =
+        answer.thenApply(scores -> end - System.nanoTime()).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    assertTrue(left > 0, -left + " ns late");
+    assertAnswer(20, 1, answer);
+  }
+
+  private static void sleep(long millis) {
+    try {
+      Thread.sleep(millis);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   @Test
   void deadline_thatPassesInTheQueue_dropsTheRequestBeforeItsRun() throws Exception {
     open(options -> {});

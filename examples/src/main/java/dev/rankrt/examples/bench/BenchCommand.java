@@ -9,11 +9,14 @@ import dev.rankrt.examples.cli.Json;
 import dev.rankrt.examples.gpu.Nvml;
 import dev.rankrt.examples.gpu.NvmlUnavailableException;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -196,17 +199,36 @@ public final class BenchCommand implements Callable<Integer> {
     Results results;
     try {
       results = Json.read(Files.readString(file), Results.class);
-    } catch (JsonParseException e) {
-      String why = e.getMessage().lines().findFirst().orElse("");
-      throw new IOException(file + " holds no results: " + why, e);
+    } catch (JsonParseException | CharacterCodingException e) {
+      throw noResults(file, e);
     }
-    if (results == null || results.format() != Results.FORMAT) {
-      throw new IOException(
-          file
-              + " holds no results of the form that this version reads, \"format\": "
-              + Results.FORMAT);
+    if (results == null || results.format() != Results.FORMAT || !isWhole(results)) {
+      throw noResults(file, null);
     }
     return results;
+  }
+
+  /** What {@code tune} writes is of a format 1, too, but has not all of this. */
+  private static boolean isWhole(Results results) {
+    return Stream.of(
+            results.date(),
+            results.rankrt(),
+            results.machine(),
+            results.model(),
+            results.settings(),
+            results.rows())
+        .allMatch(Objects::nonNull);
+  }
+
+  /** Where a parser stopped is for {@code --verbose}, which shows the cause. */
+  private static IOException noResults(Path file, Exception cause) {
+    return new IOException(
+        file
+            + " holds no results of bench: expected what \"rankrt bench --json FILE\" of this"
+            + " version writes, with \"format\": "
+            + Results.FORMAT
+            + "; name such a file, or leave --from away to measure",
+        cause);
   }
 
   /** Returns the version of RankRT that this is. */

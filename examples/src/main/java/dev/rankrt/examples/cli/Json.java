@@ -2,6 +2,7 @@ package dev.rankrt.examples.cli;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
 import com.google.gson.TypeAdapter;
 import com.google.gson.TypeAdapterFactory;
 import com.google.gson.reflect.TypeToken;
@@ -40,7 +41,7 @@ public final class Json {
   /**
    * Returns what was written.
    *
-   * @throws com.google.gson.JsonParseException if the text is not the JSON of such an object
+   * @throws JsonParseException if the text is not the JSON of such an object
    */
   public static <T> T read(String json, Class<T> type) {
     return GSON.fromJson(json, type);
@@ -65,7 +66,12 @@ public final class Json {
         in.nextNull();
         return null;
       }
-      return parse.apply(in.nextString());
+      String text = in.nextString();
+      try {
+        return parse.apply(text);
+      } catch (RuntimeException e) {
+        throw new JsonParseException(e.getMessage() + " at path " + in.getPreviousPath(), e);
+      }
     }
   }
 

@@ -109,19 +109,34 @@ class BenchCommandTest {
   }
 
   @Test
-  void resultsOfAnotherForm_areRefused() throws IOException {
-    Path file = folder.resolve("old.json");
-    Files.writeString(
-        file, Json.write(ExampleResults.full()).replace("\"format\": 1", "\"format\": 9"));
-    assertEquals(1, run("bench", "--from", file));
-    Files.writeString(file, "no json");
-    assertEquals(1, run("bench", "--from", file));
-    Files.writeString(file, "");
-    assertEquals(1, run("bench", "--from", file));
-    assertEquals(1, run("bench", "--from", "examples/results/h200.json"));
+  void filesThatAreNotBenchsOwn_areRefusedWithWhatWasExpected() throws IOException {
+    String results = Json.write(ExampleResults.full());
+    Path file = folder.resolve("other.json");
+    for (String other :
+        List.of(
+            results.replace("\"format\": 1", "\"format\": 9"),
+            results.replaceFirst("\"date\": \"[^\"]*\"", "\"date\": \"yesterday\""),
+            results.substring(0, results.length() / 2),
+            "{\"format\": 1, \"found\": {}}",
+            "[]",
+            "no json",
+            "")) {
+      Files.writeString(file, other);
+      assertRefused(file);
+    }
+    Files.write(file, new byte[] {'"', (byte) 0xff, '"'});
+    assertRefused(file);
+    assertRefused(Path.of("examples/results/h200.json"));
+  }
 
-    assertEquals(4, err.toString().lines().count(), err::toString);
-    assertTrue(err.toString().lines().allMatch(line -> line.contains("holds no results")));
+  private void assertRefused(Path file) {
+    err.getBuffer().setLength(0);
+    assertEquals(1, run("bench", "--from", file));
+    assertEquals(
+        file
+            + " holds no results of bench: expected what \"rankrt bench --json FILE\" of this version"
+            + " writes, with \"format\": 1; name such a file, or leave --from away to measure",
+        err.toString().strip());
   }
 
   private static void assertMeasured(Results.Row row) {

@@ -1,7 +1,9 @@
 package dev.rankrt.examples.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import com.google.gson.JsonParseException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -52,5 +54,10 @@ class JsonTest {
   @Test
   void whatWasWritten_comesBack() {
     assertEquals(OUTER, Json.read(Json.write(OUTER), Outer.class));
+  }
+
+  @Test
+  void aTimeThatIsNone_isNoJsonOfTheRecord() {
+    assertThrows(JsonParseException.class, () -> Json.read("{\"at\": \"yesterday\"}", Outer.class));
   }
 }
