@@ -110,6 +110,7 @@ final class Replica {
   private final Object eviction = new Object();
   private final boolean startsBeside;
   private volatile boolean endsBeside;
+  private final Object closing = new Object();
   private final AtomicInteger runningWorkers;
   private final CountDownLatch ended = new CountDownLatch(1);
 
@@ -475,6 +476,20 @@ final class Replica {
     return thrown instanceof InferenceException known
         ? known
         : new InferenceException("a run of " + engine + " failed: " + thrown.getMessage(), thrown);
+  }
+
+  /**
+   * Closes a worker's session: one at a time beside another replica, or the moments in which each
+   * holds the driver's lock would leave none to those that serve.
+   */
+  void close(Session session) {
+    if (endsBeside) {
+      synchronized (closing) {
+        Pace.run(this::endsGently, session::close);
+      }
+    } else {
+      session.close();
+    }
   }
 
   void workerEnded() {

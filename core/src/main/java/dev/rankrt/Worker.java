@@ -99,7 +99,7 @@ final class Worker implements Runnable {
           serve();
         }
       } finally {
-        Pace.run(replica::endsGently, session::close);
+        replica.close(session);
       }
     } catch (RuntimeException | Error e) {
       if (!ready.completeExceptionally(e)) {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.EngineOptions.IdRange;
+import dev.rankrt.EngineOptions.PerformanceHint;
 import dev.rankrt.streams.AffinityPolicy;
 import dev.rankrt.streams.WaitPolicy;
 import java.nio.file.Path;
@@ -55,7 +56,9 @@ class DescriptionsTest {
     assertTrue(options.padding());
     assertEquals(Runtime.getRuntime().availableProcessors(), options.cpuThreads());
     assertEquals(Optional.empty(), options.idRange("ids"));
+    assertEquals(Optional.empty(), options.performanceHint());
     assertEquals(EngineOptions.defaults().toString(), options.toString());
+    assertEquals(options.toString(), options.toBuilder().build().toString());
     assertSame(EngineOptions.defaults(), EngineOptions.defaults());
   }
 
@@ -91,15 +94,20 @@ class DescriptionsTest {
             .shared("ids", 0, 2)
             .waitPolicy(WaitPolicy.SPIN)
             .streamPriority(-1)
-            .affinity(AffinityPolicy.none());
+            .affinity(AffinityPolicy.none())
+            .performanceHint(PerformanceHint.THROUGHPUT);
     EngineOptions options = builder.build();
     builder.maxBatch(8).idRange("ids", 0, 0).idRange("item", 0, 0).shared("ids");
     assertEquals(
         "EngineOptions[device=gpu:1, precision=BF16, maxBatch=7, padding=false, cpuThreads=2, idRanges={ids=1 to 9},"
             + " optimizeFor=[1, 7], builderLevel=5, workspaceBytes=1048576, pins={/head/Sigmoid=BF16},"
             + " planCache=plans, timingCache=timings, sample of [ids], shared={ids=[0 to 1]}, waitPolicy=SPIN,"
-            + " streamPriority=-1, affinity=anywhere]",
+            + " streamPriority=-1, affinity=anywhere, performanceHint=THROUGHPUT]",
         options.toString());
+    assertEquals(options.toString(), options.toBuilder().build().toString());
+    options.toBuilder().maxBatch(8).idRange("ids", 0, 0).shared("ids", 2, 3);
+    assertEquals(7, options.maxBatch());
+    assertEquals("{ids=[0 to 1]}", options.shared().toString());
     assertEquals(Optional.of(new IdRange(1, 9)), options.idRange("ids"));
     assertEquals(Set.of("ids"), options.idRanges().keySet());
     assertThrows(UnsupportedOperationException.class, () -> options.idRanges().clear());
@@ -164,7 +172,7 @@ class DescriptionsTest {
     RankerOptions defaults = RankerOptions.defaults();
     assertEquals(
         "RankerOptions[devices=[], workers=default, queueCapacity=default, deadline=none,"
-            + " batchingWindow=PT0S]",
+            + " batchingWindow=PT0S, gentleSwaps=true]",
         defaults.toString());
     assertTrue(defaults.workers().isEmpty() && defaults.queueCapacity().isEmpty());
     assertTrue(defaults.deadline().isEmpty() && defaults.listener().isEmpty());
@@ -174,12 +182,13 @@ class DescriptionsTest {
             .workers(3)
             .queueCapacity(100)
             .deadline(Duration.ofMillis(10))
-            .batchingWindow(Duration.ofNanos(20_000));
+            .batchingWindow(Duration.ofNanos(20_000))
+            .gentleSwaps(false);
     RankerOptions options = builder.build();
     builder.workers(1).devices(Device.cpu());
     assertEquals(
         "RankerOptions[devices=[gpu:0, gpu:1], workers=3, queueCapacity=100, deadline=PT0.01S,"
-            + " batchingWindow=PT0.00002S]",
+            + " batchingWindow=PT0.00002S, gentleSwaps=false]",
         options.toString());
   }
 

@@ -74,7 +74,10 @@ abstract class RankerContract {
   }
 
   private Ranker ranker(OnnxModel.Type idType) {
-    return open("ranker-" + idType, OnnxModels.ranker(idType), RankerOptions.builder().workers(2));
+    return open(
+        "ranker-" + idType,
+        OnnxModels.ranker(idType),
+        RankerOptions.builder().workers(2).gentleSwaps(false));
   }
 
   static void assertScores(Rows rows, float[] scores) {
@@ -307,7 +310,8 @@ abstract class RankerContract {
 
   @Test
   void swap_toAnotherModelOrNone_leavesTheOldOneServing() throws Exception {
-    try (Ranker ranker = ranker(INT64)) {
+    try (Ranker ranker =
+        open("ranker", OnnxModels.ranker(INT64), RankerOptions.builder().workers(1))) {
       Rows rows = new Rows(new Random(3), 3);
       Path otherIds = engines.write("int32.onnx", OnnxModels.ranker(INT32).bytes());
       ModelException refusal = assertThrows(ModelException.class, () -> ranker.swap(otherIds));

@@ -22,12 +22,12 @@ public final class Pace {
   /** How many times as long as the work a rest is. */
   private static final int REST = 19;
 
-  private static final int LONG_REST = 250;
+  private static final int LONG_REST = 80;
 
   /** A piece that takes longer is work of the processor, such as reading a file. */
   private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
-  private static final long LONGEST_LONG_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(1500);
+  private static final long LONGEST_LONG_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
   /** How long it may take until a rest is found to be needed no more. */
   private static final long NAP_NANOS = TimeUnit.MILLISECONDS.toNanos(50);

@@ -49,10 +49,10 @@ import org.HdrHistogram.Histogram;
  *
  * <p>System properties, all beginning with {@code rankrt.figures.}: {@code devices} (gpu:0), {@code
  * workers} (as the ranker chooses), {@code rows} (32), {@code ids} (10000), {@code seconds} (4),
- * {@code swaps} (100, at most), {@code swapSeconds} (45), {@code maxBatch} (1024), {@code
- * precision} (FP16), {@code feeders} (4), {@code inFlight} (requests whose rate counts as the
- * maximum, eight full runs for each device), {@code sessionsMaxBatch} and {@code sessions} (of the
- * engine without a ranker: 64 rows, a session a processor).
+ * {@code swaps} (100, at most), {@code swapSeconds} (45), {@code gentle} (true), {@code maxBatch}
+ * (1024), {@code precision} (FP16), {@code feeders} (4), {@code inFlight} (requests whose rate
+ * counts as the maximum, eight full runs for each device), {@code sessionsMaxBatch} and {@code
+ * sessions} (of the engine without a ranker: 64 rows, a session a processor).
  */
 final class RankerFigures {
   private static final Duration SLA = Duration.ofMillis(10);
@@ -107,12 +107,14 @@ final class RankerFigures {
 
   private static Ranker open(Path model, int devices) {
     RankerOptions.Builder serving =
-        RankerOptions.builder().devices(DEVICES.subList(0, devices).toArray(Device[]::new));
+        RankerOptions.builder()
+            .devices(DEVICES.subList(0, devices).toArray(Device[]::new))
+            .gentleSwaps(Boolean.parseBoolean(property("gentle", "true")));
     int workers = Integer.parseInt(property("workers", "0"));
-    return Ranker.open(
-        model,
-        options(MAX_BATCH),
-        workers > 0 ? serving.workers(workers).build() : serving.build());
+    if (workers > 0) {
+      serving.workers(workers);
+    }
+    return Ranker.open(model, options(MAX_BATCH), serving.build());
   }
 
   // --------------------------------------------------------------------------------- the requests
