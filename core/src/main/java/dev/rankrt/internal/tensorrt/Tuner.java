@@ -2,6 +2,8 @@ package dev.rankrt.internal.tensorrt;
 
 import dev.rankrt.EngineOptions.PerformanceHint;
 import dev.rankrt.internal.tensorrt.Tuning.Choice;
+import dev.rankrt.natives.DeviceLostException;
+import dev.rankrt.natives.RankRtException;
 import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.natives.internal.Uninterruptibly;
 import java.nio.ByteBuffer;
@@ -55,9 +57,8 @@ final class Tuner {
         for (Transfer transfer : Transfer.values()) {
           List<Sender> senders = new ArrayList<>();
           try {
-            for (int i = 0; i < SESSIONS_AT_ONCE; i++) {
-              senders.add(new Sender(engine, profile, transfer));
-            }
+            senders.add(new Sender(engine, profile, transfer));
+            addOthers(senders, engine, profile, transfer);
             for (int rows : engine.bucketSizes().sizes()) {
               double alone = senders.get(0).medianMicros(rows);
               keepFaster(latency, rows, new Choice(profile, transfer, alone));
@@ -81,6 +82,20 @@ final class Tuner {
         new Tuning(throughput));
   }
 
+  /** Adds as many senders as there is memory for: a model that needs all of it runs alone. */
+  private static void addOthers(
+      List<Sender> senders, TensorRtEngine engine, int profile, Transfer transfer) {
+    try {
+      while (senders.size() < SESSIONS_AT_ONCE) {
+        senders.add(new Sender(engine, profile, transfer));
+      }
+    } catch (DeviceLostException e) {
+      throw e;
+    } catch (RankRtException e) {
+      log.warn("{} is measured with {} sessions at once", engine.name(), senders.size(), e);
+    }
+  }
+
   private static void keepFaster(Map<Integer, Choice> best, int bucket, Choice measured) {
     best.merge(
         bucket, measured, (old, candidate) -> candidate.micros() < old.micros() ? candidate : old);
@@ -91,11 +106,12 @@ final class Tuner {
     long shortest = Long.MAX_VALUE;
     for (int round = 0; round < ROUNDS_AT_ONCE; round++) {
       long start = System.nanoTime();
-      List<Future<?>> ends = new ArrayList<>();
+      List<Runnable> ends = new ArrayList<>();
       for (Sender sender : senders) {
-        ends.add(threads.submit(() -> sender.send(rows, RUNS_AT_ONCE)));
+        Future<?> end = threads.submit(() -> sender.send(rows, RUNS_AT_ONCE));
+        ends.add(() -> Uninterruptibly.get(end));
       }
-      ends.forEach(Uninterruptibly::get);
+      Closing.all(ends);
       shortest = Math.min(shortest, System.nanoTime() - start);
     }
     return shortest / 1000.0 / (RUNS_AT_ONCE * senders.size());
