@@ -77,9 +77,6 @@ final class Replica {
   /** A run takes milliseconds; a worker that is busy for longer will not end. */
   private static final long CLOSE_LIMIT_SECONDS = 30;
 
-  /** With all the rests of a gentle end, which takes less than half as long. */
-  private static final long GENTLE_CLOSE_LIMIT_SECONDS = 120;
-
   /** What a device did, whichever models it ran. */
   static final class Counters {
     final LongAdder answered = new LongAdder();
@@ -110,7 +107,7 @@ final class Replica {
   private final Object eviction = new Object();
   private final boolean startsBeside;
   private volatile boolean endsBeside;
-  private final Object closing = new Object();
+  private final Object turn = new Object();
   private final AtomicInteger runningWorkers;
   private final CountDownLatch ended = new CountDownLatch(1);
 
@@ -270,9 +267,7 @@ final class Replica {
       }
       if (request.hasDeadline()) {
         long now = System.nanoTime();
-        long guess = nanosUntilAnswered(before, request.rows(), now);
-        // A refusal now is worth more to a caller than one after the wait.
-        if (request.nanosLeft(now) < withRoom(guess)) {
+        if (request.nanosLeft(now) < nanosToAllow(before, request.rows(), now)) {
           if (before == 0) {
             times.doubt(Math.min(maxBatch, request.rows()));
           }
@@ -291,10 +286,15 @@ final class Replica {
   }
 
   /**
-   * Returns how long a request would take now, guessed on the high side. A batching window adds
-   * nothing: the worker that collects a request with a deadline ends its window in time for it.
+   * Returns how much time a request must have left to be taken in: what it would take now, guessed
+   * on the high side, and as long again as it would wait. Whatever holds the machine up makes all
+   * late that wait, so the end of a long queue is no place for a request with a deadline; a refusal
+   * now is worth more to its caller than one after the wait.
+   *
+   * <p>A batching window adds nothing: the worker that collects a request with a deadline ends its
+   * window in time for it.
    */
-  private long nanosUntilAnswered(long rowsAhead, int rows, long now) {
+  private long nanosToAllow(long rowsAhead, int rows, long now) {
     long untilFree = Long.MAX_VALUE;
     for (int i = 0; i < workers.size(); i++) {
       untilFree = Math.min(untilFree, workers.get(i).nanosUntilFree(now));
@@ -309,7 +309,7 @@ final class Replica {
       lastRun = rows;
     }
     long rounds = (runsBefore + workers.size() - 1) / workers.size();
-    return untilFree + rounds * times.of(maxBatch) + times.of(lastRun);
+    return 2 * (untilFree + rounds * times.of(maxBatch)) + withRoom(times.of(lastRun));
   }
 
   /** Returns how long a request's run takes, if it waits for no other. */
@@ -478,17 +478,27 @@ final class Replica {
         : new InferenceException("a run of " + engine + " failed: " + thrown.getMessage(), thrown);
   }
 
-  /**
-   * Closes a worker's session: one at a time beside another replica, or the moments in which each
-   * holds the driver's lock would leave none to those that serve.
-   */
+  /** Prepares a worker's session. */
+  void prepare(Runnable work) {
+    inTurn(startsBeside, () -> Pace.run(this::startsGently, work));
+  }
+
+  /** Closes a worker's session. */
   void close(Session session) {
-    if (endsBeside) {
-      synchronized (closing) {
-        Pace.run(this::endsGently, session::close);
+    inTurn(endsBeside, () -> Pace.run(this::endsGently, session::close));
+  }
+
+  /**
+   * Does work for one worker at a time beside another replica, or the moments in which each holds
+   * the driver's lock would leave none to those that serve.
+   */
+  private void inTurn(boolean beside, Runnable work) {
+    if (beside) {
+      synchronized (turn) {
+        work.run();
       }
     } else {
-      session.close();
+      work.run();
     }
   }
 
@@ -519,7 +529,8 @@ final class Replica {
     try {
       while (true) {
         try {
-          long limit = endsGently() ? GENTLE_CLOSE_LIMIT_SECONDS : CLOSE_LIMIT_SECONDS;
+          // Gently, each worker takes its turn, and some ten seconds.
+          long limit = CLOSE_LIMIT_SECONDS * (endsGently() ? 1 + workers.size() : 1);
           if (!ended.await(limit, TimeUnit.SECONDS)) {
             log.error(
                 "{} is still running after {} s: its memory is left to it, and {} rows wait",
@@ -552,11 +563,11 @@ final class Replica {
     drain();
   }
 
-  boolean startsGently() {
+  private boolean startsGently() {
     return startsBeside && serving.swapsGently(device());
   }
 
-  boolean endsGently() {
+  private boolean endsGently() {
     return endsBeside && serving.swapsGently(device());
   }
 

@@ -92,7 +92,7 @@ final class Worker implements Runnable {
   public void run() {
     CURRENT.set(replica.serving());
     try {
-      Pace.run(replica::startsGently, this::prepare);
+      replica.prepare(this::prepare);
       try {
         ready.complete(null);
         while (awaitWork()) {

@@ -25,7 +25,7 @@ public final class Pace {
   private static final int LONG_REST = 80;
 
   /** A piece that takes longer is work of the processor, such as reading a file. */
-  private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+  private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(300);
 
   private static final long LONGEST_LONG_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 

@@ -121,11 +121,17 @@ final class Tuner {
   private static final class Sender {
     private final TensorRtEngine engine;
     private final TensorRtSession session;
+
+    /** The rows that the session's memory is for; more than the engine takes in a fixed batch. */
+    private final int largest;
+
     private final List<ByteBuffer> values = new ArrayList<>();
 
     Sender(TensorRtEngine engine, int profile, Transfer transfer) {
       this.engine = engine;
       this.session = engine.newSession(Tuning.uniform(engine.bucketSizes(), profile, transfer));
+      int[] buckets = engine.bucketSizes().sizes();
+      this.largest = buckets[buckets.length - 1];
       // Random numbers, since zeros run faster than real values do. Ids stay 0, which every table
       // has.
       Random random = new Random(1);
@@ -155,7 +161,7 @@ final class Tuner {
     private int bytes(int input, int rows) {
       int all = values.get(input).capacity();
       return engine.inputs().get(input).shape().hasBatch()
-          ? (int) ((long) all * rows / engine.maxBatch())
+          ? (int) ((long) all * rows / largest)
           : all;
     }
 

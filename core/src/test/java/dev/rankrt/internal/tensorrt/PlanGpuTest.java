@@ -45,6 +45,10 @@ class PlanGpuTest {
 
   @TempDir static Path folder;
   private Path model;
+
+  /** Its plan, kept among others that tests add. */
+  private Path planFile;
+
   private float score;
 
   @BeforeAll
@@ -53,6 +57,9 @@ class PlanGpuTest {
         Files.write(folder.resolve("ranker.onnx"), OnnxModels.ranker(OnnxModel.Type.INT64).bytes());
     Arrays.fill(DENSE, 0.5f);
     score = scoreOf(model, options().build());
+    try (var files = Files.list(plans())) {
+      planFile = files.filter(file -> file.toString().endsWith(".plan")).findFirst().orElseThrow();
+    }
   }
 
   @AfterAll
@@ -78,12 +85,6 @@ class PlanGpuTest {
     try (Engine engine = Engine.open(file, options);
         Session session = engine.newSession()) {
       return session.infer(DENSE, IDS)[0];
-    }
-  }
-
-  private Path onlyPlan() throws Exception {
-    try (var files = Files.list(plans())) {
-      return files.filter(file -> file.toString().endsWith(".plan")).findFirst().orElseThrow();
     }
   }
 
@@ -141,7 +142,7 @@ class PlanGpuTest {
   @Test
   void planFile_opensDirectly_withItsPrecisionAndItsAccuracy() throws Exception {
     try (Engine engine =
-            Engine.open(onlyPlan(), EngineOptions.builder().device(Device.gpu(0)).build());
+            Engine.open(planFile, EngineOptions.builder().device(Device.gpu(0)).build());
         Session session = engine.newSession()) {
       assertEquals(score, session.infer(DENSE, IDS)[0]);
       assertEquals(Precision.FP16, engine.precision());
@@ -155,7 +156,7 @@ class PlanGpuTest {
   @Test
   void planWithoutOurHeader_asOtherToolsWriteIt_opens() throws Exception {
     Path bare = folder.resolve("bare.plan");
-    try (Plan plan = Plan.read(onlyPlan())) {
+    try (Plan plan = Plan.read(planFile)) {
       byte[] bytes = new byte[(int) plan.size()];
       new BytePointer(plan.data()).get(bytes);
       Files.write(bare, bytes);
@@ -188,7 +189,7 @@ class PlanGpuTest {
           {Plan.TENSORRT, "8.6.1"}, {Plan.GPU, "NVIDIA L4, compute capability 8.9"}
         }) {
       Path foreign = folder.resolve("foreign.plan");
-      try (Plan plan = Plan.read(onlyPlan())) {
+      try (Plan plan = Plan.read(planFile)) {
         Properties header = new Properties();
         header.putAll(plan.header());
         header.setProperty(change[0], change[1]);
