@@ -107,7 +107,10 @@ final class Replica {
   private final Object eviction = new Object();
   private final boolean startsBeside;
   private volatile boolean endsBeside;
+
+  /** Held by the worker that closes its session beside another replica. */
   private final Object turn = new Object();
+
   private final AtomicInteger runningWorkers;
   private final CountDownLatch ended = new CountDownLatch(1);
 
@@ -159,10 +162,14 @@ final class Replica {
       for (Worker worker : replica.workers) {
         worker.start(threads);
         started++;
+        if (beside) { // one after another, as they end; and where one fails, no more
+          Uninterruptibly.get(worker.ready());
+        }
       }
       replica.workers.forEach(worker -> Uninterruptibly.get(worker.ready()));
       return replica;
     } catch (RuntimeException | Error e) {
+      replica.endsBeside = beside;
       for (int i = started; i < replica.workers.size(); i++) {
         replica.workerEnded();
       }
@@ -480,20 +487,16 @@ final class Replica {
 
   /** Prepares a worker's session. */
   void prepare(Runnable work) {
-    inTurn(startsBeside, () -> Pace.run(this::startsGently, work));
-  }
-
-  /** Closes a worker's session. */
-  void close(Session session) {
-    inTurn(endsBeside, () -> Pace.run(this::endsGently, session::close));
+    Pace.run(this::startsGently, work);
   }
 
   /**
-   * Does work for one worker at a time beside another replica, or the moments in which each holds
-   * the driver's lock would leave none to those that serve.
+   * Closes a worker's session; beside another replica one at a time, or the moments in which each
+   * holds the driver's lock would leave none to those that serve.
    */
-  private void inTurn(boolean beside, Runnable work) {
-    if (beside) {
+  void close(Session session) {
+    Runnable work = () -> Pace.run(this::endsGently, session::close);
+    if (endsBeside) {
       synchronized (turn) {
         work.run();
       }

@@ -755,6 +755,22 @@ class RankerTest {
   }
 
   @Test
+  void swap_toAModelThatFailsInAWorker_preparesNoOther() throws Exception {
+    open(options -> options.workers(4));
+    Path two = second();
+    int before = backend.runs.get();
+    backend.duringRun =
+        rows -> {
+          throw new InferenceException("scripted: cannot run");
+        };
+    assertThrows(InferenceException.class, () -> ranker.swap(two));
+    assertEquals(before + 1, backend.runs.get());
+    backend.duringRun = rows -> {};
+    assertAnswer(10, 3, ask(10, 3));
+    assertEquals(1, backend.openEngines.get());
+  }
+
+  @Test
   void swaps_atOnce_followEachOther() throws Exception {
     open(options -> {});
     Path two = second();
