@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.RequestRefusedException.Reason;
+import dev.rankrt.internal.Pace;
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
 import dev.rankrt.testing.FakeBackend;
@@ -837,6 +838,47 @@ class RankerTest {
     assertTrue(answered.get());
     assertAnswer(10, 1, running);
     assertAnswer(20, 1, waiting);
+  }
+
+  /** With its rests the rest of the swap takes more than 20 s, and less than 2 s without. */
+  @Test
+  void close_whileASwapRestsBetweenPiecesOfItsOpening_waitsForNoRest() throws Exception {
+    open(options -> options.workers(8));
+    backend.duringRun =
+        rows -> {
+          entered.release();
+          sleep(20);
+        };
+    Future<?> swap = threads.submit(() -> swapTo(second()));
+    awaitRuns(2);
+    ranker.close();
+    ExecutionException thrown =
+        assertThrows(ExecutionException.class, () -> swap.get(10, TimeUnit.SECONDS));
+    assertInstanceOf(IllegalStateException.class, thrown.getCause());
+    assertEquals(0, backend.openSessions.get());
+    assertEquals(0, backend.openEngines.get());
+  }
+
+  /** With their rests the sessions take 40 s, and less than 2 s without. */
+  @Test
+  void close_whileASwapRestsBetweenPiecesOfItsEnd_waitsForNoRest() throws Exception {
+    open(options -> options.workers(8));
+    backend.beforeClose =
+        () -> {
+          entered.release();
+          for (int piece = 0; piece < 10; piece++) {
+            sleep(10);
+            Pace.restLong();
+          }
+        };
+    Future<?> swap = threads.submit(() -> swapTo(second()));
+    awaitRuns(1);
+    assertAnswer(1010, 1, ask(10, 1));
+    Future<?> closing = threads.submit(ranker::close);
+    closing.get(10, TimeUnit.SECONDS);
+    assertEquals(0, backend.openSessions.get());
+    assertEquals(0, backend.openEngines.get());
+    swap.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
   }
 
   private static void awaitQuietly(CountDownLatch latch) {

@@ -56,6 +56,9 @@ public final class FakeBackend implements Backend {
   /** What freeing an engine or a session throws, after it was counted. */
   public RuntimeException closeFailure;
 
+  /** What happens before an engine or a session is freed. */
+  public volatile Runnable beforeClose = () -> {};
+
   /** What happens in a run, before its scores are there. */
   public volatile IntConsumer duringRun = rows -> {};
 
@@ -182,6 +185,7 @@ public final class FakeBackend implements Backend {
 
     @Override
     public void close() {
+      beforeClose.run();
       promise(closes.incrementAndGet() == 1 && sessions.get() == 0);
       openEngines.decrementAndGet();
       fail(closeFailure);
@@ -242,6 +246,7 @@ public final class FakeBackend implements Backend {
 
     @Override
     public void close() {
+      beforeClose.run();
       promise(closes.incrementAndGet() == 1 && inside.get() == 0);
       engine.sessions.decrementAndGet();
       openSessions.decrementAndGet();
