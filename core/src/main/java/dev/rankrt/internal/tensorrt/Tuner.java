@@ -36,7 +36,7 @@ final class Tuner {
   /** A median of these moves by about a microsecond between repetitions. */
   private static final int RUNS = 101;
 
-  /** As many as a ranker's workers; more change little. */
+  /** Enough to keep a GPU busy; more change little. */
   private static final int SESSIONS_AT_ONCE = 3;
 
   private static final int RUNS_AT_ONCE = 40;
@@ -107,11 +107,14 @@ final class Tuner {
     for (int round = 0; round < ROUNDS_AT_ONCE; round++) {
       long start = System.nanoTime();
       List<Runnable> ends = new ArrayList<>();
-      for (Sender sender : senders) {
-        Future<?> end = threads.submit(() -> sender.send(rows, RUNS_AT_ONCE));
-        ends.add(() -> Uninterruptibly.get(end));
+      try {
+        for (Sender sender : senders) {
+          Future<?> end = threads.submit(() -> sender.send(rows, RUNS_AT_ONCE));
+          ends.add(() -> Uninterruptibly.get(end));
+        }
+      } finally {
+        Closing.all(ends); // none may still run when its session is closed
       }
-      Closing.all(ends);
       shortest = Math.min(shortest, System.nanoTime() - start);
     }
     return shortest / 1000.0 / (RUNS_AT_ONCE * senders.size());
@@ -132,8 +135,19 @@ final class Tuner {
       this.session = engine.newSession(Tuning.uniform(engine.bucketSizes(), profile, transfer));
       int[] buckets = engine.bucketSizes().sizes();
       this.largest = buckets[buckets.length - 1];
-      // Random numbers, since zeros run faster than real values do. Ids stay 0, which every table
-      // has.
+      try {
+        fill();
+      } catch (RuntimeException | Error e) {
+        Closing.after(e, session::close);
+        throw e;
+      }
+    }
+
+    /**
+     * Random numbers, since zeros run faster than real values do. Ids stay 0, which every table
+     * has.
+     */
+    private void fill() {
       Random random = new Random(1);
       for (int i = 0; i < engine.inputs().size(); i++) {
         ByteBuffer input = session.input(i);
