@@ -95,6 +95,7 @@ class DescriptionsTest {
             .waitPolicy(WaitPolicy.SPIN)
             .streamPriority(-1)
             .affinity(AffinityPolicy.none())
+            .buildListener(step -> {})
             .performanceHint(PerformanceHint.THROUGHPUT);
     EngineOptions options = builder.build();
     builder.maxBatch(8).idRange("ids", 0, 0).idRange("item", 0, 0).shared("ids");
@@ -104,7 +105,10 @@ class DescriptionsTest {
             + " planCache=plans, timingCache=timings, sample of [ids], shared={ids=[0 to 1]}, waitPolicy=SPIN,"
             + " streamPriority=-1, affinity=anywhere, performanceHint=THROUGHPUT]",
         options.toString());
-    assertEquals(options.toString(), options.toBuilder().build().toString());
+    EngineOptions same = options.toBuilder().build();
+    assertEquals(options.toString(), same.toString());
+    assertEquals(options.buildListener(), same.buildListener());
+    assertEquals(options.sample(), same.sample());
     options.toBuilder().maxBatch(8).idRange("ids", 0, 0).shared("ids", 2, 3);
     assertEquals(7, options.maxBatch());
     assertEquals("{ids=[0 to 1]}", options.shared().toString());
