@@ -40,9 +40,10 @@ import java.util.concurrent.TimeoutException;
  * way, gives its place in the queue to others.
  *
  * <p><b>Overload.</b> The queue holds a limited number of rows; what comes on top is refused at
- * once. A request with a deadline is refused if, by how long runs have taken lately, it cannot be
- * met, and dropped if it has become so by the time of its run. Both are told by a {@link
- * RequestRefusedException}. An answer that comes late all the same is an answer.
+ * once. A request with a deadline is refused if, by how long runs have taken lately, it could not
+ * be met were the wait twice as long, and dropped if it cannot be met by the time of its run. Both
+ * are told by a {@link RequestRefusedException}. An answer that comes late all the same is an
+ * answer.
  *
  * <p><b>Devices.</b> Requests go to the device with the fewest rows to run. One that is lost, or
  * fails three runs in a row, is taken out: what waits for it goes to the others, the requests of
@@ -370,12 +371,13 @@ public final class Ranker implements AutoCloseable {
   }
 
   /**
-   * Replaces the model while it serves, and waits until the new one does. The new one is opened,
-   * built if need be, warmed and checked beside the old one, which takes a second place in the
-   * devices' memory meanwhile; then new requests go to it, while the old one answers those it has,
-   * and is closed. Whatever fails leaves the old one as it was. Swaps wait for each other.
+   * Replaces the model while it serves, and waits until the old one is closed. The new one is
+   * opened, built if need be, warmed and checked beside the old one, which takes a second place in
+   * the devices' memory meanwhile; then new requests go to it, while the old one answers those it
+   * has, and is closed. Whatever fails leaves the old one as it was. Swaps wait for each other.
    *
-   * <p>On a GPU this takes some seconds, with rests between pieces of work that hold the driver up.
+   * <p>On a GPU this takes some ten seconds for each worker, with rests between pieces of work that
+   * hold the driver up, or a second or two {@linkplain RankerOptions.Builder#gentleSwaps without}.
    * Only building cannot rest: a model whose plan is not in the cache is built as fast as can be,
    * on the GPU that serves meanwhile. Where that matters, build plans on another machine of the
    * same kind.
@@ -422,8 +424,9 @@ public final class Ranker implements AutoCloseable {
 
   /**
    * Refuses new requests, answers those that wait, and closes the model. Waits for that, unless
-   * called on a worker's thread. A swap under way ends with an {@link IllegalStateException}.
-   * Closing again does nothing; safe from any thread.
+   * called on a worker's thread. A swap under way rests no more, and ends with an {@link
+   * IllegalStateException} unless the new model serves already. Closing again does nothing; safe
+   * from any thread.
    */
   @Override
   public void close() {

@@ -14,7 +14,7 @@ public class RequestRefusedException extends RankRtException {
   public enum Reason {
     /** As many rows wait as the queue may hold. */
     QUEUE_FULL,
-    /** The deadline would pass, or has passed, before the answer could be there. */
+    /** The deadline might pass, or has passed, before the answer is there. */
     DEADLINE,
     /** The ranker is closed. */
     CLOSED,

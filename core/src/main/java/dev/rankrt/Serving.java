@@ -158,7 +158,7 @@ final class Serving {
                 request,
                 new RequestRefusedException(
                     Reason.DEADLINE,
-                    "would not be answered within the "
+                    "might not be answered within the "
                         + request.nanosLeft(System.nanoTime()) / 1000
                         + " us that are left: "
                         + replica.describeLoad(request)));
