@@ -138,23 +138,34 @@ public final class TensorRtBackend implements Backend {
     boolean success = false;
     try {
       TensorRtEngine engine = TensorRtEngine.load(tensorRt, gpu.ordinal(), name, plan, options);
-      try {
-        // Before anything is measured: what the user gave may not fit.
-        Sample sample = Sample.of(engine.inputs(), engine.minBatch(), engine.maxBatch(), options);
-        PlanBuilder.report(options, "measuring profiles and transfers of " + name);
-        Tuner.measure(engine).forEach((hint, tuning) -> tuning.writeTo(plan.header(), hint));
-        if (options.precision() != Precision.FP32) {
-          compareIfPossible(tensorRt, builder, engine, plan, model, options, sample);
-        }
-      } finally {
-        engine.close();
-      }
+      // A build rests nowhere, and its sessions, a dozen and more, would for minutes.
+      Pace.run(() -> false, () -> measure(tensorRt, builder, engine, plan, model, options));
       success = true;
       return plan;
     } finally {
       if (!success) {
         plan.close();
       }
+    }
+  }
+
+  private static void measure(
+      TensorRt tensorRt,
+      PlanBuilder builder,
+      TensorRtEngine engine,
+      Plan plan,
+      Path model,
+      EngineOptions options) {
+    try {
+      // Before anything is measured: what the user gave may not fit.
+      Sample sample = Sample.of(engine.inputs(), engine.minBatch(), engine.maxBatch(), options);
+      PlanBuilder.report(options, "measuring profiles and transfers of " + engine.name());
+      Tuner.measure(engine).forEach((hint, tuning) -> tuning.writeTo(plan.header(), hint));
+      if (options.precision() != Precision.FP32) {
+        compareIfPossible(tensorRt, builder, engine, plan, model, options, sample);
+      }
+    } finally {
+      engine.close();
     }
   }
 
