@@ -20,6 +20,7 @@ import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -619,8 +620,8 @@ final class RankerFigures {
       Timeline during = new Timeline("during");
       AtomicInteger done = new AtomicInteger();
       AtomicLong slowest = new AtomicLong();
-      Thread swapper =
-          new Thread(
+      FutureTask<Void> swapper =
+          new FutureTask<>(
               () -> {
                 while (done.get() < swaps && during.seconds() < limit) {
                   long began = System.nanoTime();
@@ -628,9 +629,11 @@ final class RankerFigures {
                   slowest.accumulateAndGet(System.nanoTime() - began, Math::max);
                   done.incrementAndGet();
                 }
+                return null;
               });
-      swapper.start();
-      during.halfSeconds(requests.to(ranker), rate, swapper::isAlive);
+      new Thread(swapper, "swaps").start();
+      during.halfSeconds(requests.to(ranker), rate, () -> !swapper.isDone());
+      swapper.get();
       during.report();
       Figures.add("swap, swaps", done.get());
       Figures.add("swap, swaps, seconds", during.seconds());
