@@ -93,7 +93,7 @@ final class Replica {
   private final int maxBatch;
   private final long capacity;
   private final ServiceTimes times;
-  private final List<Worker> workers = new ArrayList<>();
+  final List<Worker> workers = new ArrayList<>();
   private final ConcurrentLinkedQueue<Request.Part> queue = new ConcurrentLinkedQueue<>();
 
   /** The rows that wait; negative from when the queue is closed, {@link #CLOSED} at its end. */
@@ -114,7 +114,8 @@ final class Replica {
   private final AtomicInteger runningWorkers;
   private final CountDownLatch ended = new CountDownLatch(1);
 
-  private Replica(Serving serving, Engine engine, Counters counters, boolean startsBeside) {
+  /** Creates a replica whose workers have not started. */
+  Replica(Serving serving, Engine engine, Counters counters, boolean startsBeside) {
     RankerOptions options = serving.options();
     this.serving = serving;
     this.engine = engine;

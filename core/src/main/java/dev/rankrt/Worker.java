@@ -36,7 +36,9 @@ final class Worker implements Runnable {
   private final AdaptiveSpin spin = new AdaptiveSpin();
   private final List<Request.Part> batch = new ArrayList<>();
 
-  private Thread thread;
+  /** Whom to wake; set before it sleeps. */
+  Thread thread;
+
   private Session session;
 
   /** For the estimates of others: the rows that run, and when they should be done. */
@@ -153,24 +155,33 @@ final class Worker implements Runnable {
     if (nothingToDo()) {
       long began = System.nanoTime();
       if (Spinning.mayWorkers()) {
-        replica.beginLooking();
-        long limit = spin.spinNanos();
-        while (nothingToDo() && System.nanoTime() - began < limit) {
-          Thread.onSpinWait();
-        }
-        replica.endLooking();
+        look(began, spin.spinNanos());
       }
-      while (nothingToDo()) {
-        asleep.set(true);
-        if (nothingToDo()) {
-          LockSupport.park(this);
-        }
-        asleep.set(false);
-        Thread.interrupted(); // an action's: with the flag set the next sleep would be none
-      }
+      sleep();
       spin.ended(System.nanoTime() - began);
     }
     return !replica.isDone();
+  }
+
+  /** Spins until there is something to do, or for so long. */
+  void look(long began, long limit) {
+    replica.beginLooking();
+    while (nothingToDo() && System.nanoTime() - began < limit) {
+      Thread.onSpinWait();
+    }
+    replica.endLooking();
+  }
+
+  /** Sleeps until there is something to do. */
+  void sleep() {
+    while (nothingToDo()) {
+      asleep.set(true);
+      if (nothingToDo()) {
+        LockSupport.park(this);
+      }
+      asleep.set(false);
+      Thread.interrupted(); // an action's: with the flag set the next sleep would be none
+    }
   }
 
   private boolean nothingToDo() {
@@ -241,7 +252,7 @@ final class Worker implements Runnable {
   }
 
   /** Takes parts from the queue's head while they fit, and returns the room that is left. */
-  private int take(int firstRoom) {
+  int take(int firstRoom) {
     int room = firstRoom;
     int rows = replica.maxBatch() - room;
     long now = System.nanoTime();
@@ -320,7 +331,7 @@ final class Worker implements Runnable {
     return rows;
   }
 
-  private void copyOut(List<Request.Part> parts) {
+  void copyOut(List<Request.Part> parts) {
     int at = 0;
     for (int i = 0; i < parts.size(); i++) {
       Request.Part part = parts.get(i);

@@ -24,9 +24,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -247,6 +249,30 @@ class RankerTest {
     mayLeave.release(20);
     for (int i = 0; i < 20; i++) {
       assertAnswer(i, i < 3 ? MAX_BATCH : 1, answers.get(i));
+    }
+  }
+
+  /** In whichever moment parts meet workers that fall asleep, none waits while a worker sleeps. */
+  @Test
+  void parts_thatComeTogether_wakeAllWorkersTheyNeed() throws Exception {
+    open(options -> options.workers(2));
+    CyclicBarrier bothRun = new CyclicBarrier(2);
+    backend.duringRun = rows -> awaitQuietly(bothRun);
+    for (int i = 0; i < 1000; i++) {
+      CompletableFuture<float[]> large = ask(i, 2 * MAX_BATCH);
+      assertAnswer(i, 2 * MAX_BATCH, large);
+      CompletableFuture<float[]> one = ask(i, MAX_BATCH);
+      CompletableFuture<float[]> other = ask(i, MAX_BATCH);
+      assertAnswer(i, MAX_BATCH, one);
+      assertAnswer(i, MAX_BATCH, other);
+    }
+  }
+
+  private static void awaitQuietly(CyclicBarrier barrier) {
+    try {
+      barrier.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
+      throw new CompletionException(e);
     }
   }
 
