@@ -257,9 +257,7 @@ final class Replica {
         queue.add(part);
       }
     } catch (OutOfMemoryError e) {
-      for (Request.Part part : parts) { // not the request's: it may have moved on meanwhile
-        part.claim();
-      }
+      Request.claim(parts); // not the request's: it may have moved on meanwhile
       throw e;
     }
   }

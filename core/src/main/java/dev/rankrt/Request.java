@@ -99,17 +99,17 @@ abstract class Request<A> extends CompletableFuture<A> {
 
   /** Takes the parts that still wait out of their queue, and returns whose it is; null if none. */
   final Replica withdraw() {
-    Replica from = null;
-    for (Part part : parts) {
-      if (part.claim()) {
-        from = part.replica;
-      }
-    }
-    return from;
+    Part[] waiting = parts; // of one replica, whichever the request moves to meanwhile
+    return claim(waiting) > 0 ? waiting[0].replica : null;
   }
 
   /** Takes the parts that still wait out of their queue, and returns how many rows they have. */
   final int claimRest() {
+    return claim(parts);
+  }
+
+  /** Claims those of some parts that nobody has yet, and returns how many rows they have. */
+  static int claim(Part[] parts) {
     int claimed = 0;
     for (Part part : parts) {
       if (part.claim()) {
