@@ -38,7 +38,12 @@ public final class HostTensor {
             : memory;
   }
 
-  private static int hostBytes(TensorSpec spec, int rows) {
+  /**
+   * Returns how many bytes a tensor takes for the API.
+   *
+   * @throws IllegalArgumentException if a buffer cannot hold its values
+   */
+  public static int hostBytes(TensorSpec spec, int rows) {
     long elements = spec.shape().elements(rows);
     if (elements > Integer.MAX_VALUE / spec.type().hostBytes()) { // bytes could be beyond any long
       throw new IllegalArgumentException(

@@ -1,6 +1,7 @@
 package dev.rankrt.internal.tensorrt;
 
 import dev.rankrt.EngineOptions.PerformanceHint;
+import dev.rankrt.internal.HostTensor;
 import dev.rankrt.internal.tensorrt.Tuning.Choice;
 import dev.rankrt.natives.DeviceLostException;
 import dev.rankrt.natives.RankRtException;
@@ -124,17 +125,11 @@ final class Tuner {
   private static final class Sender {
     private final TensorRtEngine engine;
     private final TensorRtSession session;
-
-    /** The rows that the session's memory is for; more than the engine takes in a fixed batch. */
-    private final int largest;
-
     private final List<ByteBuffer> values = new ArrayList<>();
 
     Sender(TensorRtEngine engine, int profile, Transfer transfer) {
       this.engine = engine;
       this.session = engine.newSession(Tuning.uniform(engine.bucketSizes(), profile, transfer));
-      int[] buckets = engine.bucketSizes().sizes();
-      this.largest = buckets[buckets.length - 1];
       try {
         fill();
       } catch (RuntimeException | Error e) {
@@ -166,17 +161,11 @@ final class Tuner {
     void send(int rows, int times) {
       for (int run = 0; run < times; run++) {
         for (int i = 0; i < values.size(); i++) {
-          session.input(i).put(0, values.get(i), 0, bytes(i, rows));
+          int bytes = HostTensor.hostBytes(engine.inputs().get(i), rows);
+          session.input(i).put(0, values.get(i), 0, bytes);
         }
         session.run(rows);
       }
-    }
-
-    private int bytes(int input, int rows) {
-      int all = values.get(input).capacity();
-      return engine.inputs().get(input).shape().hasBatch()
-          ? (int) ((long) all * rows / largest)
-          : all;
     }
 
     double medianMicros(int rows) {
