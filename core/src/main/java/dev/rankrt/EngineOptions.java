@@ -292,6 +292,25 @@ public final class EngineOptions {
     return affinity;
   }
 
+  /**
+   * Returns what a GPU's runs are to be good at.
+   *
+   * @return empty for what the use suggests: {@link PerformanceHint#LATENCY} for an engine, {@link
+   *     PerformanceHint#THROUGHPUT} for a {@link Ranker} of several workers
+   */
+  public Optional<PerformanceHint> performanceHint() {
+    return Optional.ofNullable(performanceHint);
+  }
+
+  /**
+   * Returns a builder that begins with these options.
+   *
+   * @return a builder of its own
+   */
+  public Builder toBuilder() {
+    return new Builder(this);
+  }
+
   @Override
   public String toString() {
     return "EngineOptions[device="
@@ -331,25 +350,6 @@ public final class EngineOptions {
         + ", performanceHint="
         + performanceHint().map(Enum::name).orElse("default")
         + "]";
-  }
-
-  /**
-   * Returns what a GPU's runs are to be good at.
-   *
-   * @return empty for what the use suggests: {@link PerformanceHint#LATENCY} for an engine, {@link
-   *     PerformanceHint#THROUGHPUT} for a {@link Ranker} of several workers
-   */
-  public Optional<PerformanceHint> performanceHint() {
-    return Optional.ofNullable(performanceHint);
-  }
-
-  /**
-   * Returns a builder that begins with these options.
-   *
-   * @return a builder of its own
-   */
-  public Builder toBuilder() {
-    return new Builder(this);
   }
 
   /** What a GPU's runs are to be good at, where one thing costs the other. */

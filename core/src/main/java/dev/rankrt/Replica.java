@@ -61,7 +61,7 @@ final class Replica {
     LATE
   }
 
-  /** A worker that waits for one of a GPU's runs is one that could have copied the next. */
+  /** While some wait for a GPU's runs, others copy the next; more than these gain little. */
   private static final int WORKERS_OF_A_GPU = 4;
 
   /**

@@ -641,7 +641,7 @@ final class RankerFigures {
       Figures.add(
           "swap, p99 during by before", micros(during.latency, 99) / micros(before.latency, 99));
       memory("swap, after");
-      during.report("at ");
+      during.reportHalfSeconds();
     }
   }
 
@@ -688,9 +688,9 @@ final class RankerFigures {
       Figures.add(name + ", longest pause of an idle thread, milliseconds", longestPause / 1e6);
     }
 
-    void report(String at) {
+    void reportHalfSeconds() {
       for (int i = 0; i < p99s.size(); i++) {
-        Figures.add("swap, " + at + i / 2.0 + " s, p99 microseconds", p99s.get(i));
+        Figures.add("swap, at " + i / 2.0 + " s, p99 microseconds", p99s.get(i));
       }
     }
   }
