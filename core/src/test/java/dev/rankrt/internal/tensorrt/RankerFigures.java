@@ -59,6 +59,7 @@ final class RankerFigures {
   private static final Duration SLA = Duration.ofMillis(10);
   private static final int IN_FLIGHT = 10;
   private static final int SAMPLES = 512;
+  private static final int SWAPS_BETWEEN_LOOKS_AT_MEMORY = 10;
   private static final double SECONDS = Double.parseDouble(property("seconds", "4"));
   private static final int FEEDERS = Integer.parseInt(property("feeders", "4"));
   private static final int ROWS = Integer.parseInt(property("rows", "32"));
@@ -627,7 +628,9 @@ final class RankerFigures {
                   long began = System.nanoTime();
                   ranker.swap(model);
                   slowest.accumulateAndGet(System.nanoTime() - began, Math::max);
-                  done.incrementAndGet();
+                  if (done.incrementAndGet() % SWAPS_BETWEEN_LOOKS_AT_MEMORY == 0) {
+                    memory("swap, after " + done + " swaps");
+                  }
                 }
                 return null;
               });
