@@ -128,6 +128,7 @@ public final class ReplicaRaces {
     @Actor
     public void other() {
       last.claim();
+      replica.left(last.rows);
     }
 
     @Actor

@@ -445,10 +445,13 @@ final class Replica {
         Thread.onSpinWait(); // a caller is between counting itself in and the queue
         continue;
       }
-      int rows;
+      int rows = 0;
       // Platform threads only, so that one of them claims all of a request.
       synchronized (eviction) {
-        rows = part.claim() ? part.rows + part.request.claimRest() : 0;
+        if (part.claim()) {
+          left(part.rows);
+          rows = part.rows + part.request.claimRest();
+        }
       }
       if (rows > 0) {
         moveOn(part.request, rows);

@@ -116,6 +116,9 @@ abstract class Request<A> extends CompletableFuture<A> {
         claimed += part.rows;
       }
     }
+    if (claimed > 0) {
+      parts[0].replica.left(claimed); // of one queue, all of them
+    }
     return claimed;
   }
 
@@ -200,13 +203,12 @@ abstract class Request<A> extends CompletableFuture<A> {
       return waiting;
     }
 
-    /** Ends the wait, for the one caller that gets true. */
+    /**
+     * Ends the wait, for the one caller that gets true: it {@linkplain Replica#left gives the rows
+     * back}.
+     */
     boolean claim() {
-      if (waiting && WAITING.compareAndSet(this, true, false)) {
-        replica.left(rows);
-        return true;
-      }
-      return false;
+      return waiting && WAITING.compareAndSet(this, true, false);
     }
   }
 }

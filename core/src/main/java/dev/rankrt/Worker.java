@@ -251,37 +251,60 @@ final class Worker implements Runnable {
     return cut - end < 0 ? cut : end;
   }
 
-  /** Takes parts from the queue's head while they fit, and returns the room that is left. */
+  /**
+   * Takes parts from the queue's head while they fit, and returns the room that is left. Their rows
+   * leave the count together: every caller counts there, and one who counts makes the others wait.
+   */
   int take(int firstRoom) {
     int room = firstRoom;
     int rows = replica.maxBatch() - room;
+    int claimed = 0;
     long now = System.nanoTime();
-    Request.Part part;
-    while (room > 0 && (part = replica.queue().peek()) != null) {
-      if (part.waits()) {
-        boolean alone = part.request.alone();
-        if (part.rows > room || (alone && !batch.isEmpty())) {
-          return alone ? 0 : room;
-        }
-        batch.add(part); // first: what is claimed must be found, whatever goes wrong
-        if (!part.claim()) {
-          batch.remove(batch.size() - 1);
-          continue;
-        }
-        if (part.request.expiresBefore(now + replica.times().of(rows + part.rows))) {
-          if (batch.size() == 1) {
-            replica.times().doubt(part.rows);
+    try {
+      Request.Part part;
+      while (room > 0 && (part = replica.queue().peek()) != null) {
+        if (part.waits()) {
+          boolean alone = part.request.alone();
+          if (part.rows > room || (alone && !batch.isEmpty())) {
+            return alone ? 0 : room;
           }
-          replica.expire(part.request);
-          batch.remove(batch.size() - 1);
-        } else {
-          rows += part.rows;
-          room = alone ? 0 : room - part.rows;
+          batch.add(part); // first: what is claimed must be found, whatever goes wrong
+          if (!part.claim()) {
+            batch.remove(batch.size() - 1);
+            continue;
+          }
+          claimed += part.rows;
+          if (part.request.expiresBefore(now + replica.times().of(rows + part.rows))) {
+            if (batch.size() == 1) {
+              replica.times().doubt(part.rows);
+            }
+            replica.left(claimed); // before anyone can see that it has expired
+            claimed = 0;
+            replica.expire(part.request);
+            batch.remove(batch.size() - 1);
+          } else {
+            rows += part.rows;
+            room = alone ? 0 : room - part.rows;
+          }
         }
+        removeHead(part);
       }
+      return room;
+    } finally {
+      if (claimed > 0) {
+        replica.left(claimed);
+      }
+    }
+  }
+
+  /**
+   * Removes what was the queue's head and is claimed. Another worker may have done so in passing:
+   * then it is not there any more, and looking for it would lead through the whole queue.
+   */
+  private void removeHead(Request.Part part) {
+    if (replica.queue().peek() == part) {
       replica.queue().remove(part);
     }
-    return room;
   }
 
   private void run(List<Request.Part> parts) {
