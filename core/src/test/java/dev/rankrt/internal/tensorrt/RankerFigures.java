@@ -644,6 +644,9 @@ final class RankerFigures {
       Figures.add(
           "swap, p99 during by before", micros(during.latency, 99) / micros(before.latency, 99));
       memory("swap, after");
+      Timeline after = new Timeline("after");
+      after.halfSeconds(requests.to(ranker), rate, () -> after.seconds() < 2 * SECONDS);
+      after.report();
       during.reportHalfSeconds();
     }
   }
