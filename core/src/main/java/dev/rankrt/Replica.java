@@ -25,16 +25,17 @@ import org.slf4j.LoggerFactory;
  * <h2>From a caller to a worker and back</h2>
  *
  * <p>A caller counts its rows in, makes its request's parts and puts them into the queue. A worker
- * looks at the queue's head, claims the part, and takes out what is claimed, until its run is full
- * or the queue empty; parts that others claimed, because they were cancelled, it takes out in
- * passing. Then it copies the parts' rows into its session's memory one behind the other, runs, and
- * hands each request its rows. So batches are what came in while the workers were busy: one request
- * when there is no load, full runs when there is too much, without a timer.
+ * claims the parts at the queue's head and takes them out, until its run is full or the queue
+ * empty; parts that others claimed, because they were cancelled, it takes out in passing. Then it
+ * copies the parts' rows into its session's memory one behind the other, runs, and hands each
+ * request its rows. So batches are what came in while the workers were busy: one request when there
+ * is no load, full runs when there is too much, without a timer.
  *
- * <p>Nobody holds a lock on this way. One number holds the rows that wait and, in its sign, whether
- * the queue is closed: a request that was counted in is answered or moved to another replica, since
- * workers end when the queue is closed and the count is zero, and not before. Every claim,
- * whoever's it is, gives the part's rows back.
+ * <p>Callers hold no lock on this way. Workers take turns at the queue's head: two that took from
+ * it at once would fight for every part, and share what one run could do. One number holds the rows
+ * that wait and, in its sign, whether the queue is closed: a request that was counted in is
+ * answered or moved to another replica, since workers end when the queue is closed and the count is
+ * zero, and not before. Every claim, whoever's it is, gives the part's rows back.
  *
  * <p>A worker without work spins for a while, then says that it sleeps, looks at the queue again,
  * and sleeps. A caller puts its part into the queue and then looks for a worker to wake: none,
@@ -102,6 +103,9 @@ final class Replica {
   final List<Worker> workers = new ArrayList<>();
   private final ConcurrentLinkedQueue<Request.Part> queue = new ConcurrentLinkedQueue<>();
 
+  /** Held by the worker that takes parts out of the queue. */
+  private final SpinLock headLock = new SpinLock();
+
   /** The rows that wait; negative from when the queue is closed, {@link #CLOSED} at its end. */
   private final AtomicLong waiting = new AtomicLong();
 
@@ -110,7 +114,6 @@ final class Replica {
 
   private final AtomicInteger failures = new AtomicInteger();
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
-  private final Object eviction = new Object();
   private final boolean startsBeside;
   private volatile boolean endsBeside;
 
@@ -396,6 +399,10 @@ final class Replica {
     return queue;
   }
 
+  SpinLock headLock() {
+    return headLock;
+  }
+
   /** Tells whether nothing is left to do, and nothing will come. */
   boolean isDone() {
     return waiting.get() == CLOSED;
@@ -453,21 +460,22 @@ final class Replica {
    */
   void evict() {
     while (waitingRows() > 0) {
-      Request.Part part = queue.poll();
-      if (part == null) {
-        Thread.onSpinWait(); // a caller is between counting itself in and the queue
-        continue;
-      }
+      Request.Part part;
       int rows = 0;
-      // Platform threads only, so that one of them claims all of a request.
-      synchronized (eviction) {
-        if (part.claim()) {
+      headLock.lock(); // so that one of several workers claims all of a request
+      try {
+        part = queue.poll();
+        if (part != null && part.claim()) {
           left(part.rows);
           rows = part.rows + part.request.claimRest();
         }
+      } finally {
+        headLock.unlock();
       }
       if (rows > 0) {
         moveOn(part.request, rows);
+      } else {
+        Thread.onSpinWait(); // a caller may be between counting itself in and the queue
       }
     }
   }

@@ -36,6 +36,9 @@ final class Worker implements Runnable {
   private final AdaptiveSpin spin = new AdaptiveSpin();
   private final List<Request.Part> batch = new ArrayList<>();
 
+  /** What was taken too late to be answered in time; empty but for a moment. */
+  private final List<Request<?>> expired = new ArrayList<>();
+
   /** Whom to wake; set before it sleeps. */
   Thread thread;
 
@@ -251,11 +254,19 @@ final class Worker implements Runnable {
     return cut - end < 0 ? cut : end;
   }
 
-  /**
-   * Takes parts from the queue's head while they fit, and returns the room that is left. Their rows
-   * leave the count together: every caller counts there, and one who counts makes the others wait.
-   */
+  /** Takes parts from the queue's head while they fit, and returns the room that is left. */
   int take(int firstRoom) {
+    replica.headLock().lock();
+    try {
+      return takeLocked(firstRoom);
+    } finally {
+      replica.headLock().unlock();
+      expireAll(); // with the lock free: the caller's own code may hear of it
+    }
+  }
+
+  /** Their rows leave the count together: every caller counts there, and would have to wait. */
+  private int takeLocked(int firstRoom) {
     int room = firstRoom;
     int rows = replica.maxBatch() - room;
     int claimed = 0;
@@ -278,16 +289,14 @@ final class Worker implements Runnable {
             if (batch.size() == 1) {
               replica.times().doubt(part.rows);
             }
-            replica.left(claimed); // before anyone can see that it has expired
-            claimed = 0;
-            replica.expire(part.request);
+            expired.add(part.request);
             batch.remove(batch.size() - 1);
           } else {
             rows += part.rows;
             room = alone ? 0 : room - part.rows;
           }
         }
-        removeHead(part);
+        replica.queue().poll();
       }
       return room;
     } finally {
@@ -297,14 +306,11 @@ final class Worker implements Runnable {
     }
   }
 
-  /**
-   * Removes what was the queue's head and is claimed. Another worker may have done so in passing:
-   * then it is not there any more, and looking for it would lead through the whole queue.
-   */
-  private void removeHead(Request.Part part) {
-    if (replica.queue().peek() == part) {
-      replica.queue().remove(part);
+  private void expireAll() {
+    for (int i = 0; i < expired.size(); i++) {
+      replica.expire(expired.get(i));
     }
+    expired.clear();
   }
 
   private void run(List<Request.Part> parts) {
