@@ -14,11 +14,13 @@ import java.util.concurrent.atomic.AtomicInteger;
  * may be any number, while there is a place.
  */
 final class Spinning {
-  /** For workers, and for what else the process does. */
-  private static final int CORES_FOR_OTHERS = 4;
+  /** For a GPU's workers, or where those are few for what else the process does. */
+  private static final int FEWEST_CORES_FOR_OTHERS = 4;
+
+  private static final int CORES = Runtime.getRuntime().availableProcessors();
 
   private static final int MOST_CALLERS =
-      Runtime.getRuntime().availableProcessors() - CORES_FOR_OTHERS;
+      CORES - Math.max(FEWEST_CORES_FOR_OTHERS, Replica.usualWorkersOfGpu(CORES, 1));
 
   private static final AtomicInteger spinning = new AtomicInteger();
 
