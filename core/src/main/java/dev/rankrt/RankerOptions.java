@@ -62,9 +62,9 @@ public final class RankerOptions {
   /**
    * Returns how many workers a device has.
    *
-   * @return nothing by default, which is six for a GPU, or as many as half of its share of the
-   *     processors, but at least two; and for the CPU as many as keep its processors busy with
-   *     {@link EngineOptions#cpuThreads} each
+   * @return nothing by default, which is six for a GPU, or half of its share of the processors
+   *     where that is less, but at least two; and for the CPU as many as keep its processors busy
+   *     with {@link EngineOptions#cpuThreads} each
    */
   public OptionalInt workers() {
     return workers > 0 ? OptionalInt.of(workers) : OptionalInt.empty();

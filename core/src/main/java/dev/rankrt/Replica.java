@@ -146,12 +146,20 @@ final class Replica {
 
   private int usualWorkers() {
     int processors = Runtime.getRuntime().availableProcessors();
-    return engine.device().type() == Device.Type.GPU
-        ? usualWorkersOfGpu(processors, Math.max(1, serving.options().devices().size()))
-        : Math.max(1, processors / serving.engineOptions().cpuThreads());
+    if (device().type() == Device.Type.CPU) {
+      return Math.max(1, processors / serving.engineOptions().cpuThreads());
+    }
+    // Where none is named there is one, which auto may stand for.
+    long gpus =
+        serving.options().devices().stream()
+            .filter(device -> device.type() == Device.Type.GPU)
+            .count();
+    return usualWorkersOfGpu(processors, (int) Math.max(1, gpus));
   }
 
-  /** They are busy while they wait: half of the processors are left to callers. */
+  /**
+   * They are busy while they wait: half of the processors are left to callers, if there are four.
+   */
   static int usualWorkersOfGpu(int processors, int gpus) {
     int share = processors / 2 / gpus;
     return Math.max(FEWEST_WORKERS_OF_A_GPU, Math.min(share, MOST_WORKERS_OF_A_GPU));

@@ -153,7 +153,8 @@ abstract class Request<A> extends CompletableFuture<A> {
     }
   }
 
-  // The place in the queue is free before anyone can see that the request is done.
+  // The place in the queue is free before anyone can see that the request is done, or in the moment
+  // after, where a worker is just taking it.
 
   @Override
   public boolean complete(A value) {

@@ -26,6 +26,9 @@ final class Worker implements Runnable {
   /** Sleeping for less would end later than asked. */
   private static final long SHORTEST_SLEEP_NANOS = 100_000;
 
+  /** After a pause all that waits may have expired: others can run what was not looked at yet. */
+  private static final int MOST_EXPIRED = 64;
+
   /** The first runs of a size also prepare it; the fastest of these is what later ones take. */
   private static final int WARM_UP_RUNS = 3;
 
@@ -36,7 +39,7 @@ final class Worker implements Runnable {
   private final AdaptiveSpin spin = new AdaptiveSpin();
   private final List<Request.Part> batch = new ArrayList<>();
 
-  /** What was taken too late to be answered in time; empty but for a moment. */
+  /** What was taken too late to be answered in time, and is not told yet. */
   private final List<Request<?>> expired = new ArrayList<>();
 
   /** Whom to wake; set before it sleeps. */
@@ -191,7 +194,8 @@ final class Worker implements Runnable {
     return replica.queue().isEmpty() && !replica.isDone();
   }
 
-  private void serve() {
+  /** Takes what waits and answers it. */
+  void serve() {
     try {
       if (replica.failure() != null) {
         replica.evict();
@@ -203,8 +207,11 @@ final class Worker implements Runnable {
     } catch (RuntimeException | Error e) {
       // Memory ran out, or this code is wrong: nobody may wait for an answer that never comes.
       runningRows = 0;
-      log.error("a worker of {} failed", replica, e);
       fail(batch, e);
+      InferenceException failure = replica.failureOf(e);
+      expired.forEach(request -> replica.fail(request, failure));
+      expired.clear();
+      log.error("a worker of {} failed", replica, e);
     }
   }
 
@@ -273,7 +280,7 @@ final class Worker implements Runnable {
     long now = System.nanoTime();
     try {
       Request.Part part;
-      while (room > 0 && (part = replica.queue().peek()) != null) {
+      while (room > 0 && expired.size() < MOST_EXPIRED && (part = replica.queue().peek()) != null) {
         if (part.waits()) {
           boolean alone = part.request.alone();
           if (part.rows > room || (alone && !batch.isEmpty())) {
@@ -291,6 +298,7 @@ final class Worker implements Runnable {
             }
             expired.add(part.request);
             batch.remove(batch.size() - 1);
+            part.request.claimRest(); // it is dropped as a whole
           } else {
             rows += part.rows;
             room = alone ? 0 : room - part.rows;

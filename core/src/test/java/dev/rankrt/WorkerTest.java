@@ -1,0 +1,143 @@
+package dev.rankrt;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.rankrt.testing.FakeBackend;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a worker takes, of a replica whose workers have no threads. */
+class WorkerTest {
+  private static final int RUN = 4;
+  private static final long HOUR = TimeUnit.HOURS.toNanos(1);
+
+  /** What nobody's deadline leaves time for. */
+  private static final long YEAR = TimeUnit.DAYS.toNanos(365);
+
+  private final Replica.Counters counters = new Replica.Counters();
+
+  @TempDir Path folder;
+  private Replica replica;
+  private Worker worker;
+
+  @BeforeEach
+  void makeReplica() throws IOException {
+    Serving serving =
+        Serving.open(
+            new Backends(List.of(new FakeBackend("fake", Device.Type.GPU))),
+            Files.write(folder.resolve("one.onnx"), new byte[] {1}),
+            EngineOptions.builder().device(Device.gpu(0)).maxBatch(RUN).build(),
+            RankerOptions.builder().workers(1).build());
+    serving.close();
+    replica = new Replica(serving, serving.fleet().engine(), counters, false);
+    worker = replica.workers.get(0);
+  }
+
+  private static class Rows extends Request<Integer> {
+    Rows(int rows, long deadline) {
+      super(rows, false, deadline);
+    }
+
+    @Override
+    void copyIn(Session session, int from, int count, int at) {}
+
+    @Override
+    void copyOut(Session session, int at, int count, int to) {}
+
+    @Override
+    Integer answer() {
+      return rows();
+    }
+  }
+
+  private <R extends Rows> R waiting(R request) {
+    assertEquals(Replica.Admission.ACCEPTED, replica.submit(request));
+    return request;
+  }
+
+  private Rows hurried(int rows) {
+    return waiting(new Rows(rows, System.nanoTime() + HOUR));
+  }
+
+  private Rows patient(int rows) {
+    return waiting(new Rows(rows, Request.NO_DEADLINE));
+  }
+
+  private void runsBecomeSlow() {
+    for (int rows = 1; rows <= RUN; rows *= 2) {
+      replica.times().ended(rows, YEAR);
+    }
+  }
+
+  @Test
+  void request_thatExpires_isDroppedWithAllItsPartsAndDoubtedOnce() {
+    Rows late = hurried(2 * RUN + 1);
+    Rows other = patient(RUN);
+    runsBecomeSlow();
+    ServiceTimes doubted = new ServiceTimes(RUN);
+    doubted.ended(RUN, YEAR);
+    doubted.doubt(RUN);
+
+    assertEquals(0, worker.take(RUN), "the other request fills the run");
+    CompletionException failure = assertThrows(CompletionException.class, late::join);
+    assertInstanceOf(RequestRefusedException.class, failure.getCause());
+    assertEquals(doubted.of(RUN), replica.times().of(RUN));
+    assertEquals(1, counters.expired.sum());
+    assertEquals(0, replica.waitingRows());
+    assertTrue(replica.queue().isEmpty());
+    assertFalse(other.isDone());
+  }
+
+  @Test
+  void requests_thatExpireInGreatNumber_leaveWhatFollowsToOtherWorkers() {
+    List<Rows> late = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      late.add(hurried(1));
+    }
+    Rows last = patient(1);
+    runsBecomeSlow();
+
+    assertEquals(RUN, worker.take(RUN));
+    long left = replica.waitingRows();
+    assertTrue(left > 1 && left < 101, left + " rows wait");
+    assertEquals(101 - left, late.stream().filter(Rows::isDone).count());
+    assertEquals(RUN - 1, worker.take(RUN));
+    assertTrue(late.stream().allMatch(Rows::isDone));
+    assertFalse(last.isDone());
+    assertEquals(0, replica.waitingRows());
+  }
+
+  @Test
+  void expiry_thatMemoryRunsOutIn_leavesNobodyWithoutAnAnswer() {
+    Rows first =
+        waiting(
+            new Rows(1, System.nanoTime() + HOUR) {
+              @Override
+              public boolean completeExceptionally(Throwable failure) {
+                if (failure instanceof RequestRefusedException) {
+                  throw new OutOfMemoryError("scripted");
+                }
+                return super.completeExceptionally(failure);
+              }
+            });
+    Rows second = hurried(1);
+    runsBecomeSlow();
+
+    worker.serve();
+    assertTrue(first.isCompletedExceptionally());
+    assertTrue(second.isCompletedExceptionally());
+    assertEquals(0, replica.waitingRows());
+  }
+}
