@@ -473,6 +473,7 @@ final class Replica {
       headLock.lock(); // so that one of several workers claims all of a request
       try {
         part = queue.poll();
+        // Not without a claim: the request may have moved on, and its rest be another replica's.
         if (part != null && part.claim()) {
           left(part.rows);
           rows = part.rows + part.request.claimRest();

@@ -208,9 +208,6 @@ final class Worker implements Runnable {
       // Memory ran out, or this code is wrong: nobody may wait for an answer that never comes.
       runningRows = 0;
       fail(batch, e);
-      InferenceException failure = replica.failureOf(e);
-      expired.forEach(request -> replica.fail(request, failure));
-      expired.clear();
       log.error("a worker of {} failed", replica, e);
     }
   }
@@ -281,28 +278,25 @@ final class Worker implements Runnable {
     try {
       Request.Part part;
       while (room > 0 && expired.size() < MOST_EXPIRED && (part = replica.queue().peek()) != null) {
-        if (part.waits()) {
-          boolean alone = part.request.alone();
-          if (part.rows > room || (alone && !batch.isEmpty())) {
-            return alone ? 0 : room;
-          }
-          batch.add(part); // first: what is claimed must be found, whatever goes wrong
-          if (!part.claim()) {
-            batch.remove(batch.size() - 1);
-            continue;
-          }
+        boolean alone = part.request.alone();
+        if (part.waits() && (part.rows > room || (alone && !batch.isEmpty()))) {
+          return alone ? 0 : room;
+        }
+        batch.add(part); // first: what is claimed must be found, whatever goes wrong
+        if (!part.claim()) {
+          batch.remove(batch.size() - 1);
+        } else if (part.request.expiresBefore(now + replica.times().of(rows + part.rows))) {
           claimed += part.rows;
-          if (part.request.expiresBefore(now + replica.times().of(rows + part.rows))) {
-            if (batch.size() == 1) {
-              replica.times().doubt(part.rows);
-            }
-            expired.add(part.request);
-            batch.remove(batch.size() - 1);
-            part.request.claimRest(); // it is dropped as a whole
-          } else {
-            rows += part.rows;
-            room = alone ? 0 : room - part.rows;
+          if (batch.size() == 1) {
+            replica.times().doubt(part.rows);
           }
+          expired.add(part.request);
+          batch.remove(batch.size() - 1);
+          part.request.claimRest(); // it is dropped as a whole
+        } else {
+          claimed += part.rows;
+          rows += part.rows;
+          room = alone ? 0 : room - part.rows;
         }
         replica.queue().poll();
       }
@@ -399,6 +393,8 @@ final class Worker implements Runnable {
     boolean last = replica.failed(thrown);
     InferenceException failure = replica.failureOf(thrown);
     parts.forEach(part -> replica.fail(part.request, failure));
+    expired.forEach(request -> replica.fail(request, failure));
+    expired.clear();
     if (last) {
       replica.abandon();
     }
