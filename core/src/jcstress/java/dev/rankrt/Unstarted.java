@@ -1,12 +1,6 @@
 package dev.rankrt;
 
 import dev.rankrt.natives.DeviceLostException;
-import dev.rankrt.testing.FakeBackend;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -21,7 +15,8 @@ abstract class Unstarted {
       new DeviceLostException("scripted", 700, "cudaErrorIllegalAddress");
 
   private static final long PATIENCE_MILLIS = 10_000;
-  private static final Serving CLOSED = closed();
+  private static final Serving CLOSED =
+      ClosedServing.of(RUN, RankerOptions.builder().workers(2).queueCapacity(CAPACITY).build());
 
   /** Whose first worker sleeps, of the one test that runs. */
   private static volatile Unstarted asleep;
@@ -38,27 +33,6 @@ abstract class Unstarted {
   final Worker second = replica.workers.get(1);
 
   private volatile boolean overslept;
-
-  private static Serving closed() {
-    try {
-      Path model = Files.createTempFile("fake", ".onnx");
-      try {
-        Files.write(model, new byte[] {1});
-        Serving serving =
-            Serving.open(
-                new Backends(List.of(new FakeBackend("fake", Device.Type.GPU))),
-                model,
-                EngineOptions.builder().device(Device.gpu(0)).maxBatch(RUN).build(),
-                RankerOptions.builder().workers(2).queueCapacity(CAPACITY).build());
-        serving.close();
-        return serving;
-      } finally {
-        Files.delete(model);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
 
   /** Puts a request into the queue, where there is room. */
   final Sum waiting(int rows) {

@@ -6,17 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.rankrt.testing.FakeBackend;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What a worker takes, of a replica whose workers have no threads. */
 class WorkerTest {
@@ -28,22 +22,9 @@ class WorkerTest {
 
   private final Replica.Counters counters = new Replica.Counters();
 
-  @TempDir Path folder;
-  private Replica replica;
-  private Worker worker;
-
-  @BeforeEach
-  void makeReplica() throws IOException {
-    Serving serving =
-        Serving.open(
-            new Backends(List.of(new FakeBackend("fake", Device.Type.GPU))),
-            Files.write(folder.resolve("one.onnx"), new byte[] {1}),
-            EngineOptions.builder().device(Device.gpu(0)).maxBatch(RUN).build(),
-            RankerOptions.builder().workers(1).build());
-    serving.close();
-    replica = new Replica(serving, serving.fleet().engine(), counters, false);
-    worker = replica.workers.get(0);
-  }
+  private final Serving serving = ClosedServing.of(RUN, RankerOptions.builder().workers(1).build());
+  private final Replica replica = new Replica(serving, serving.fleet().engine(), counters, false);
+  private final Worker worker = replica.workers.get(0);
 
   private static class Rows extends Request<Integer> {
     Rows(int rows, long deadline) {
