@@ -613,9 +613,9 @@ final class RankerFigures {
       ranker.swap(model); // what comes once in a process is no swap's
       memory("swap, before");
       Timeline warm = new Timeline("warm-up");
-      warm.halfSeconds(requests.to(ranker), rate, () -> warm.seconds() < SECONDS);
+      warm.halfSeconds(requests.to(ranker), rate, SECONDS);
       Timeline before = new Timeline("before");
-      before.halfSeconds(requests.to(ranker), rate, () -> before.seconds() < 2 * SECONDS);
+      before.halfSeconds(requests.to(ranker), rate, 2 * SECONDS);
       before.report();
 
       Timeline during = new Timeline("during");
@@ -645,7 +645,7 @@ final class RankerFigures {
           "swap, p99 during by before", micros(during.latency, 99) / micros(before.latency, 99));
       memory("swap, after");
       Timeline after = new Timeline("after");
-      after.halfSeconds(requests.to(ranker), rate, () -> after.seconds() < 2 * SECONDS);
+      after.halfSeconds(requests.to(ranker), rate, 2 * SECONDS);
       after.report();
       during.reportHalfSeconds();
     }
@@ -667,6 +667,10 @@ final class RankerFigures {
 
     double seconds() {
       return since(start);
+    }
+
+    void halfSeconds(Sender send, double rate, double seconds) throws InterruptedException {
+      halfSeconds(send, rate, () -> seconds() < seconds);
     }
 
     void halfSeconds(Sender send, double rate, BooleanSupplier goOn) throws InterruptedException {
