@@ -376,11 +376,11 @@ public final class Ranker implements AutoCloseable {
    * the devices' memory meanwhile; then new requests go to it, while the old one answers those it
    * has, and is closed. Whatever fails leaves the old one as it was. Swaps wait for each other.
    *
-   * <p>On a GPU this takes some ten seconds for each worker, with rests between pieces of work that
-   * hold the driver up, or a second or two {@linkplain RankerOptions.Builder#gentleSwaps without}.
-   * Only building cannot rest: a model whose plan is not in the cache is built as fast as can be,
-   * on the GPU that serves meanwhile. Where that matters, build plans on another machine of the
-   * same kind.
+   * <p>On a GPU that is in use this takes some fifteen seconds for each worker, with rests between
+   * pieces of work that hold the driver up, or two or three seconds in all {@linkplain
+   * RankerOptions.Builder#gentleSwaps without} and while nobody asks for anything. Only building
+   * cannot rest: a model whose plan is not in the cache is built as fast as can be, on the GPU that
+   * serves meanwhile. Where that matters, build plans on another machine of the same kind.
    *
    * @param model an ONNX file, or a plan, with the same inputs and outputs
    * @throws ModelException if the file is missing or no model that can be run, has other inputs,

@@ -519,7 +519,7 @@ final class Replica {
 
   /** Prepares a worker's session. */
   void prepare(Runnable work) {
-    Pace.run(this::startsGently, work);
+    Pace.run(this::restsWhileStarting, work);
   }
 
   /**
@@ -527,7 +527,7 @@ final class Replica {
    * holds the driver's lock would leave none to those that serve.
    */
   void close(Session session) {
-    Runnable work = () -> Pace.run(this::endsGently, session::close);
+    Runnable work = () -> Pace.run(this::restsWhileEnding, session::close);
     if (endsBeside) {
       synchronized (turn) {
         work.run();
@@ -540,7 +540,7 @@ final class Replica {
   void workerEnded() {
     if (runningWorkers.decrementAndGet() == 0) {
       try {
-        Pace.run(this::endsGently, engine::close);
+        Pace.run(this::restsWhileEnding, engine::close);
       } catch (RuntimeException e) {
         log.error("closing {} failed", engine, e);
       } finally {
@@ -564,8 +564,9 @@ final class Replica {
     try {
       while (true) {
         try {
-          // Gently, each worker takes its turn, and some ten seconds.
-          long limit = CLOSE_LIMIT_SECONDS * (endsGently() ? 1 + workers.size() : 1);
+          // Gently, each worker takes its turn, and some ten seconds under load.
+          boolean gently = endsBeside && serving.swapsGently(device());
+          long limit = CLOSE_LIMIT_SECONDS * (gently ? 1 + workers.size() : 1);
           if (!ended.await(limit, TimeUnit.SECONDS)) {
             log.error(
                 "{} is still running after {} s: its memory is left to it, and {} rows wait",
@@ -598,12 +599,12 @@ final class Replica {
     drain();
   }
 
-  private boolean startsGently() {
-    return startsBeside && serving.swapsGently(device());
+  private boolean restsWhileStarting() {
+    return startsBeside && serving.restsNow(device());
   }
 
-  private boolean endsGently() {
-    return endsBeside && serving.swapsGently(device());
+  private boolean restsWhileEnding() {
+    return endsBeside && serving.restsNow(device());
   }
 
   @Override

@@ -44,6 +44,9 @@ final class Serving {
 
   private final LongAdder refused = new LongAdder();
 
+  private final Traffic traffic =
+      new Traffic(() -> counters.values().stream().mapToLong(of -> of.batches.sum()).sum());
+
   /** One swap at a time. Never taken by who holds {@link #lifecycle}. */
   private final ReentrantLock swapping = new ReentrantLock();
 
@@ -103,13 +106,18 @@ final class Serving {
   /** Opens a model while another serves on the same device. */
   private Replica openBeside(Path model, Device device) {
     AtomicReference<Replica> opened = new AtomicReference<>();
-    Pace.run(() -> swapsGently(device), () -> opened.set(openReplica(model, device, true)));
+    Pace.run(() -> restsNow(device), () -> opened.set(openReplica(model, device, true)));
     return opened.get();
   }
 
   /** Tells whether a swap keeps out of the way of requests, of which the end leaves none. */
   boolean swapsGently(Device device) {
     return device.type() == Device.Type.GPU && options.gentleSwaps() && !closed;
+  }
+
+  /** Tells whether there are requests to keep out of the way of. */
+  boolean restsNow(Device device) {
+    return swapsGently(device) && traffic.wasThereLately(System.nanoTime());
   }
 
   RankerOptions options() {

@@ -866,15 +866,31 @@ class RankerTest {
     assertAnswer(20, 1, waiting);
   }
 
+  /** Asks ten times a second until the ranker is closed. */
+  private void keepAsking() {
+    threads.execute(
+        () -> {
+          for (CompletableFuture<float[]> answer = ask(10, 1); ; answer = ask(10, 1)) {
+            if (answer.handle((scores, failure) -> failure != null).join()) {
+              return;
+            }
+            sleep(100);
+          }
+        });
+  }
+
   /** With its rests the rest of the swap takes more than 20 s, and less than 2 s without. */
   @Test
   void close_whileASwapRestsBetweenPiecesOfItsOpening_waitsForNoRest() throws Exception {
     open(options -> options.workers(8));
     backend.duringRun =
         rows -> {
-          entered.release();
+          if (rows == MAX_BATCH) { // warming up
+            entered.release();
+          }
           sleep(20);
         };
+    keepAsking();
     Future<?> swap = threads.submit(() -> swapTo(second()));
     awaitRuns(2);
     ranker.close();
@@ -885,18 +901,12 @@ class RankerTest {
     assertEquals(0, backend.openEngines.get());
   }
 
-  /** With their rests the sessions take 40 s, and less than 2 s without. */
+  /** With their rests the sessions take 60 s, and less than 2 s without. */
   @Test
   void close_whileASwapRestsBetweenPiecesOfItsEnd_waitsForNoRest() throws Exception {
     open(options -> options.workers(8));
-    backend.beforeClose =
-        () -> {
-          entered.release();
-          for (int piece = 0; piece < 10; piece++) {
-            sleep(10);
-            Pace.restLong();
-          }
-        };
+    restWhileClosing(10);
+    keepAsking();
     Future<?> swap = threads.submit(() -> swapTo(second()));
     awaitRuns(1);
     assertAnswer(1010, 1, ask(10, 1));
@@ -905,6 +915,36 @@ class RankerTest {
     assertEquals(0, backend.openSessions.get());
     assertEquals(0, backend.openEngines.get());
     swap.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+  }
+
+  private void restWhileClosing(int pieces) {
+    backend.beforeClose =
+        () -> {
+          entered.release();
+          for (int piece = 0; piece < pieces; piece++) {
+            sleep(10);
+            Pace.restLong();
+          }
+        };
+  }
+
+  @Test
+  void swap_whileNobodyAsks_doesNotRest() throws Exception {
+    open(options -> options.workers(8));
+    restWhileClosing(10);
+    Future<?> swap = threads.submit(() -> swapTo(second()));
+    swap.get(10, TimeUnit.SECONDS);
+    assertAnswer(1010, 1, ask(10, 1));
+  }
+
+  @Test
+  void swap_whileSomeoneAsks_rests() throws Exception {
+    open(options -> {});
+    restWhileClosing(2);
+    keepAsking();
+    long start = System.nanoTime();
+    swapTo(second());
+    assertTrue(System.nanoTime() - start > TimeUnit.SECONDS.toNanos(1));
   }
 
   private static void awaitQuietly(CountDownLatch latch) {
