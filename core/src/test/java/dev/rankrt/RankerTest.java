@@ -901,7 +901,7 @@ class RankerTest {
     assertEquals(0, backend.openEngines.get());
   }
 
-  /** With their rests the sessions take 60 s, and less than 2 s without. */
+  /** With their rests the sessions take 40 s, and less than 2 s without. */
   @Test
   void close_whileASwapRestsBetweenPiecesOfItsEnd_waitsForNoRest() throws Exception {
     open(options -> options.workers(8));

@@ -12,7 +12,7 @@ import java.util.function.BooleanSupplier;
  * anything meanwhile: pinning and freeing memory, copying weights, destroying contexts. A request
  * that arrives then is late, and so are those behind it, until the device has caught up. Each such
  * piece takes a millisecond or so. Done at once, they make a tenth of all requests late; spread
- * over a time thirty times as long, fewer than one in a hundred.
+ * over a time twenty times as long, fewer than one in a hundred.
  *
  * <p>Measured on an H200 at 70 % load: destroying a context takes 6 ms and holds the lock for 0.8;
  * creating one takes 25 ms and holds it for 0.1; pinning memory and copying weights from memory
@@ -20,14 +20,14 @@ import java.util.function.BooleanSupplier;
  */
 public final class Pace {
   /** How many times as long as the work a rest is. */
-  private static final int REST = 24;
+  private static final int REST = 19;
 
-  private static final int LONG_REST = 120;
+  private static final int LONG_REST = 80;
 
   /** A piece that takes longer is work of the processor, such as reading a file. */
-  private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(450);
+  private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(300);
 
-  private static final long LONGEST_LONG_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(750);
+  private static final long LONGEST_LONG_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
   /** How long it may take until a rest is found to be needed no more. */
   private static final long NAP_NANOS = TimeUnit.MILLISECONDS.toNanos(50);

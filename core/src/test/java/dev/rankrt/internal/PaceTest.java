@@ -33,10 +33,10 @@ class PaceTest {
         () -> {
           for (int piece = 0; piece < 3; piece++) {
             long worked = work();
-            assertTrue(nanosOf(Pace::rest) >= Math.min(24 * worked, millis(450)));
+            assertTrue(nanosOf(Pace::rest) >= Math.min(19 * worked, millis(300)));
           }
           long worked = work();
-          assertTrue(nanosOf(Pace::restLong) >= Math.min(120 * worked, millis(750)));
+          assertTrue(nanosOf(Pace::restLong) >= Math.min(80 * worked, millis(500)));
         });
   }
 
