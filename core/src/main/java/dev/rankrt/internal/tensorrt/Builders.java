@@ -13,14 +13,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * TensorRT's builder, kept for a while after its last use: creating one takes five seconds, and who
- * builds one model often builds the next. Safe for use by several threads, one of which builds at a
- * time; a builder is not made for more, and two builds would disturb each other's timings.
+ * TensorRT's builder, of which a process has one, while something is built. Safe for use by several
+ * threads, one of which builds at a time; a builder is not made for more, and two builds would
+ * disturb each other's timings.
+ *
+ * <p>It is freed when nobody waits for it, before what was built serves: under load that takes six
+ * seconds, in which requests are late by ten milliseconds and more. Creating one takes five. Who
+ * builds many models, and serves none meanwhile, keeps it for so many seconds after each by the
+ * system property {@value #KEPT_SECONDS}.
  */
 final class Builders {
   private static final Logger log = LoggerFactory.getLogger(Builders.class);
 
-  private static final long KEPT_SECONDS = 20;
+  static final String KEPT_SECONDS = "dev.rankrt.tensorrt.builderSeconds";
 
   private static final Builders PROCESS = new Builders();
 
@@ -43,11 +48,13 @@ final class Builders {
    *
    * @param work must not keep the builder
    * @throws dev.rankrt.natives.NativeLoadException if TensorRT cannot build here, with the reason
+   * @throws IllegalArgumentException if the system property is no number
    */
   <T> T with(TensorRt tensorRt, Cuda.DeviceProperties gpu, Function<IBuilder, T> work) {
     if (lock.isHeldByCurrentThread()) {
       throw new IllegalStateException("a build listener must not open engines: one is being built");
     }
+    long keptSeconds = keptSeconds();
     lock.lock();
     try {
       if (builder != null && ordinal != gpu.ordinal()) {
@@ -61,17 +68,26 @@ final class Builders {
         return work.apply(builder);
       } finally {
         long use = ++uses;
-        CompletableFuture.delayedExecutor(KEPT_SECONDS, TimeUnit.SECONDS)
-            .execute(() -> releaseAfter(tensorRt, use));
+        if (keptSeconds > 0) {
+          CompletableFuture.delayedExecutor(keptSeconds, TimeUnit.SECONDS)
+              .execute(() -> releaseAfter(tensorRt, use));
+        } else if (!lock.hasQueuedThreads()) {
+          release(tensorRt);
+        }
       }
     } finally {
       lock.unlock();
     }
   }
 
-  /** Frees the builder now, and its GPU memory, a gigabyte and more, with it. */
-  void releaseNow(TensorRt tensorRt) {
-    releaseAfter(tensorRt, uses);
+  static long keptSeconds() {
+    String value = System.getProperty(KEPT_SECONDS, "0");
+    try {
+      return Long.parseLong(value.trim());
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(
+          "system property " + KEPT_SECONDS + " must be a number of seconds: " + value, e);
+    }
   }
 
   private void releaseAfter(TensorRt tensorRt, long use) {
@@ -82,25 +98,28 @@ final class Builders {
         if (use == uses && builder != null) {
           release(tensorRt);
         }
-      } catch (RuntimeException e) {
-        log.warn("TensorRT's builder could not be freed", e);
       } finally {
         lock.unlock();
       }
     }
   }
 
+  /** Frees the builder, and its GPU memory, a gigabyte and more, with it. */
   private void release(TensorRt tensorRt) {
     IBuilder unused = builder;
     builder = null;
-    tensorRt
-        .cuda()
-        .onDevice(
-            ordinal,
-            () -> {
-              NativeObjects.destroy(unused);
-              return null;
-            });
+    try {
+      tensorRt
+          .cuda()
+          .onDevice(
+              ordinal,
+              () -> {
+                NativeObjects.destroy(unused);
+                return null;
+              });
+    } catch (RuntimeException e) {
+      log.warn("TensorRT's builder could not be freed", e);
+    }
   }
 
   private static IBuilder create(TensorRt tensorRt, Cuda.DeviceProperties gpu) {

@@ -68,7 +68,6 @@ class LeakGpuTest {
       round.run();
     }
     TensorRt tensorRt = TensorRt.load();
-    Builders.ofProcess().releaseNow(tensorRt); // which would be freed in the middle of this
     Cuda cuda = tensorRt.cuda();
     cuda.setDevice(0);
     long gpuBefore = cuda.memoryInfo().freeBytes();
