@@ -196,6 +196,9 @@ public final class BenchCommand implements Callable<Integer> {
   }
 
   private Results read(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw noResults(file, null);
+    }
     Results results;
     try {
       results = Json.read(Files.readString(file), Results.class);

@@ -127,6 +127,7 @@ class BenchCommandTest {
     Files.write(file, new byte[] {'"', (byte) 0xff, '"'});
     assertRefused(file);
     assertRefused(Path.of("examples/results/h200.json"));
+    assertRefused(folder);
   }
 
   private void assertRefused(Path file) {
