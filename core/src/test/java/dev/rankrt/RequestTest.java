@@ -19,18 +19,7 @@ class RequestTest {
   @TempDir Path folder;
 
   private static Request<float[]> request(int rows) {
-    return new Request<>(rows, false, Request.NO_DEADLINE) {
-      @Override
-      void copyIn(Session session, int from, int count, int at) {}
-
-      @Override
-      void copyOut(Session session, int at, int count, int to) {}
-
-      @Override
-      float[] answer() {
-        return new float[] {1};
-      }
-    };
+    return new BlankRequest(rows, Request.NO_DEADLINE);
   }
 
   @Test

@@ -26,34 +26,17 @@ class WorkerTest {
   private final Replica replica = new Replica(serving, serving.fleet().engine(), counters, false);
   private final Worker worker = replica.workers.get(0);
 
-  private static class Rows extends Request<Integer> {
-    Rows(int rows, long deadline) {
-      super(rows, false, deadline);
-    }
-
-    @Override
-    void copyIn(Session session, int from, int count, int at) {}
-
-    @Override
-    void copyOut(Session session, int at, int count, int to) {}
-
-    @Override
-    Integer answer() {
-      return rows();
-    }
-  }
-
-  private <R extends Rows> R waiting(R request) {
+  private BlankRequest waiting(BlankRequest request) {
     assertEquals(Replica.Admission.ACCEPTED, replica.submit(request));
     return request;
   }
 
-  private Rows hurried(int rows) {
-    return waiting(new Rows(rows, System.nanoTime() + HOUR));
+  private BlankRequest hurried(int rows) {
+    return waiting(new BlankRequest(rows, System.nanoTime() + HOUR));
   }
 
-  private Rows patient(int rows) {
-    return waiting(new Rows(rows, Request.NO_DEADLINE));
+  private BlankRequest patient(int rows) {
+    return waiting(new BlankRequest(rows, Request.NO_DEADLINE));
   }
 
   private void runsBecomeSlow() {
@@ -64,8 +47,8 @@ class WorkerTest {
 
   @Test
   void request_thatExpires_isDroppedWithAllItsPartsAndDoubtedOnce() {
-    Rows late = hurried(2 * RUN + 1);
-    Rows other = patient(RUN);
+    BlankRequest late = hurried(2 * RUN + 1);
+    BlankRequest other = patient(RUN);
     runsBecomeSlow();
     ServiceTimes doubted = new ServiceTimes(RUN);
     doubted.ended(RUN, YEAR);
@@ -83,28 +66,28 @@ class WorkerTest {
 
   @Test
   void requests_thatExpireInGreatNumber_leaveWhatFollowsToOtherWorkers() {
-    List<Rows> late = new ArrayList<>();
+    List<BlankRequest> late = new ArrayList<>();
     for (int i = 0; i < 100; i++) {
       late.add(hurried(1));
     }
-    Rows last = patient(1);
+    BlankRequest last = patient(1);
     runsBecomeSlow();
 
     assertEquals(RUN, worker.take(RUN));
     long left = replica.waitingRows();
     assertTrue(left > 1 && left < 101, left + " rows wait");
-    assertEquals(101 - left, late.stream().filter(Rows::isDone).count());
+    assertEquals(101 - left, late.stream().filter(BlankRequest::isDone).count());
     assertEquals(RUN - 1, worker.take(RUN));
-    assertTrue(late.stream().allMatch(Rows::isDone));
+    assertTrue(late.stream().allMatch(BlankRequest::isDone));
     assertFalse(last.isDone());
     assertEquals(0, replica.waitingRows());
   }
 
   @Test
   void expiry_thatMemoryRunsOutIn_leavesNobodyWithoutAnAnswer() {
-    Rows first =
+    BlankRequest first =
         waiting(
-            new Rows(1, System.nanoTime() + HOUR) {
+            new BlankRequest(1, System.nanoTime() + HOUR) {
               @Override
               public boolean completeExceptionally(Throwable failure) {
                 if (failure instanceof RequestRefusedException) {
@@ -113,7 +96,7 @@ class WorkerTest {
                 return super.completeExceptionally(failure);
               }
             });
-    Rows second = hurried(1);
+    BlankRequest second = hurried(1);
     runsBecomeSlow();
 
     worker.serve();
