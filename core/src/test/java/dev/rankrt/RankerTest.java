@@ -870,10 +870,7 @@ class RankerTest {
   private void keepAsking() {
     threads.execute(
         () -> {
-          for (CompletableFuture<float[]> answer = ask(10, 1); ; answer = ask(10, 1)) {
-            if (answer.handle((scores, failure) -> failure != null).join()) {
-              return;
-            }
+          while (ask(10, 1).handle((scores, failure) -> failure == null).join()) {
             sleep(100);
           }
         });

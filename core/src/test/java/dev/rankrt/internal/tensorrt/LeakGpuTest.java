@@ -67,8 +67,7 @@ class LeakGpuTest {
     for (int i = 0; i < 10; i++) {
       round.run();
     }
-    TensorRt tensorRt = TensorRt.load();
-    Cuda cuda = tensorRt.cuda();
+    Cuda cuda = TensorRt.load().cuda();
     cuda.setDevice(0);
     long gpuBefore = cuda.memoryInfo().freeBytes();
     long residentBefore = residentBytes();
