@@ -62,7 +62,7 @@ public final class RankerOptions {
   /**
    * Returns how many workers a device has.
    *
-   * @return nothing by default, which is six for a GPU, or half of its share of the processors
+   * @return nothing by default, which is five for a GPU, or half of its share of the processors
    *     where that is less, but at least two; and for the CPU as many as keep its processors busy
    *     with {@link EngineOptions#cpuThreads} each
    */
@@ -260,9 +260,9 @@ public final class RankerOptions {
     /**
      * Sets whether a swap on a GPU takes its time. Opening the new model and freeing the old one
      * hold the driver up for a millisecond at a time, and with it every request. A gentle swap
-     * rests after each such moment, while there are requests: under load it takes some ten seconds
-     * for each worker, in which both models have their memory. One that is not takes two or three
-     * seconds in all, in which more than one request in a hundred is a millisecond late.
+     * rests after each such moment, while there are requests: under load it takes some twenty
+     * seconds for each worker, in which both models have their memory. One that is not takes two or
+     * three seconds in all, in which more than one request in a hundred is a millisecond late.
      *
      * @param gently false for swaps that are over soon
      * @return this builder

@@ -64,10 +64,10 @@ final class Replica {
 
   /**
    * While some wait for a GPU's runs, others copy the next and hand out answers. On an H200 four
-   * nearly saturate a GPU and fall behind once something holds one of them up; more than six only
+   * nearly saturate a GPU and fall behind once something holds one of them up; more than five only
    * make batches smaller.
    */
-  private static final int MOST_WORKERS_OF_A_GPU = 6;
+  private static final int MOST_WORKERS_OF_A_GPU = 5;
 
   private static final int FEWEST_WORKERS_OF_A_GPU = 2;
 
