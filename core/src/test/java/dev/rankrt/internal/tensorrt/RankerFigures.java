@@ -199,6 +199,12 @@ final class RankerFigures {
     return latency.getValueAtPercentile(percentile) / 1e3;
   }
 
+  private static void reportLate(String what, Outcome outcome) {
+    Histogram late = outcome.late.merged();
+    Figures.add(what + ", sent late, p99 microseconds", micros(late, 99));
+    Figures.add(what + ", sent late, longest, microseconds", micros(late, 100));
+  }
+
   private static void report(String what, Histogram latency, double seconds) {
     Figures.add(what + ", requests", (double) latency.getTotalCount());
     Figures.add(what + ", requests per second", latency.getTotalCount() / seconds);
@@ -371,6 +377,9 @@ final class RankerFigures {
     final LongAdder failed = new LongAdder();
     final LongAdder sent = new LongAdder();
 
+    /** How far the threads that send are behind their schedule, which latency includes. */
+    final Latencies late = new Latencies();
+
     void done(Throwable failure, long due, long called) {
       long now = System.nanoTime();
       if (failure == null) {
@@ -420,6 +429,7 @@ final class RankerFigures {
             long scheduled = due;
             long called = System.nanoTime();
             outcome.sent.increment();
+            outcome.late.record(called - scheduled);
             send.send(i, (scores, failure) -> outcome.done(failure, scheduled, called));
           }
         });
@@ -560,6 +570,7 @@ final class RankerFigures {
         Figures.add(
             "tail, at 92 %, " + round + ", p99 by p50", micros(latency, 99) / micros(latency, 50));
         Figures.add("tail, at 92 %, " + round + ", refused", (double) outcome.refused.count());
+        reportLate("tail, at 92 %, " + round, outcome);
       }
       rowsPerRun(ranker, "tail");
     }
@@ -579,6 +590,7 @@ final class RankerFigures {
       report("overload, accepted", accepted, SECONDS);
       report("overload, refused", refused, SECONDS);
       Figures.add("overload, sent per second", outcome.sent.sum() / SECONDS);
+      reportLate("overload", outcome);
       Figures.add(
           "overload, accepted within 10 ms, percent",
           accepted.getPercentileAtOrBelowValue(SLA.toNanos()));
