@@ -4,9 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.testing.FakeBackend;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -112,27 +109,20 @@ class RankerPropertyTest {
   }
 
   private static Ranker open(
-      FakeBackend backend, int maxBatch, int workers, int devices, int capacity, boolean window)
-      throws IOException {
-    Path model = Files.createTempFile("fake", ".onnx");
-    try {
-      Files.write(model, new byte[] {1});
-      Device[] all = new Device[devices];
-      for (int i = 0; i < devices; i++) {
-        all[i] = Device.gpu(i);
-      }
-      return Ranker.open(
-          new Backends(List.of(backend)),
-          model,
-          EngineOptions.builder().maxBatch(maxBatch).build(),
-          RankerOptions.builder()
-              .devices(all)
-              .workers(workers)
-              .queueCapacity(capacity)
-              .batchingWindow(window ? Duration.ofNanos(50_000) : Duration.ZERO)
-              .build());
-    } finally {
-      Files.delete(model);
+      FakeBackend backend, int maxBatch, int workers, int devices, int capacity, boolean window) {
+    Device[] all = new Device[devices];
+    for (int i = 0; i < devices; i++) {
+      all[i] = Device.gpu(i);
     }
+    return Ranker.open(
+        new Backends(List.of(backend)),
+        FakeBackend.ANY_MODEL,
+        EngineOptions.builder().maxBatch(maxBatch).build(),
+        RankerOptions.builder()
+            .devices(all)
+            .workers(workers)
+            .queueCapacity(capacity)
+            .batchingWindow(window ? Duration.ofNanos(50_000) : Duration.ZERO)
+            .build());
   }
 }

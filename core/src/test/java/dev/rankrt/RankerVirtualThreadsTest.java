@@ -55,13 +55,12 @@ class RankerVirtualThreadsTest {
 
     public static void main(String[] arguments) throws Throwable {
       FakeBackend backend = new FakeBackend("fake", Device.Type.CPU);
-      Path model = Files.write(Files.createTempFile("fake", ".onnx"), new byte[] {1});
       AtomicInteger answered = new AtomicInteger();
       int pinned;
       try (Ranker ranker =
           Ranker.open(
               new Backends(List.of(backend)),
-              model,
+              FakeBackend.ANY_MODEL,
               EngineOptions.builder().device(Device.cpu()).maxBatch(64).build(),
               RankerOptions.builder().workers(2).queueCapacity(2 * CALLERS).build())) {
         backend.duringRun = rows -> LockSupport.parkNanos(100_000);
@@ -89,8 +88,6 @@ class RankerVirtualThreadsTest {
                     caller.join();
                   }
                 });
-      } finally {
-        Files.delete(model);
       }
       int control = pinnedDuring(() -> startVirtual(() -> new Pinned()).join());
       System.out.println(

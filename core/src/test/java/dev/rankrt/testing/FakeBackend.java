@@ -10,8 +10,11 @@ import dev.rankrt.TensorSpec;
 import dev.rankrt.spi.Backend;
 import dev.rankrt.spi.BackendEngine;
 import dev.rankrt.spi.BackendSession;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +40,9 @@ public final class FakeBackend implements Backend {
   /** The output of the model: one score a row. */
   public static final List<TensorSpec> SCORE =
       List.of(new TensorSpec("score", DataType.FLOAT32, Shape.of(Shape.BATCH)));
+
+  /** A file, where it matters to nobody what is in it. It goes when the JVM ends. */
+  public static final Path ANY_MODEL = anyModel();
 
   private final String name;
   private final Device.Type type;
@@ -87,6 +93,16 @@ public final class FakeBackend implements Backend {
   public FakeBackend(String name, Device.Type type) {
     this.name = name;
     this.type = type;
+  }
+
+  private static Path anyModel() {
+    try {
+      Path model = Files.createTempFile("fake", ".onnx");
+      model.toFile().deleteOnExit();
+      return Files.write(model, new byte[] {1});
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Override
