@@ -335,11 +335,22 @@ final class Replica {
       runsBefore = (rowsAhead + rows - 1) / maxBatch;
       lastRun = (int) (rowsAhead + rows - runsBefore * maxBatch);
     } else {
-      runsBefore = queue.size();
+      runsBefore = waitingParts();
       lastRun = rows;
     }
     long rounds = (runsBefore + workers.size() - 1) / workers.size();
     return 2 * (untilFree + rounds * times.of(maxBatch)) + withRoom(times.of(lastRun));
+  }
+
+  /** Without those that were cancelled, which nobody has taken out yet. */
+  private int waitingParts() {
+    int parts = 0;
+    for (Request.Part part : queue) {
+      if (part.waits()) {
+        parts++;
+      }
+    }
+    return parts;
   }
 
   /** Returns how long a request's run takes, if it waits for no other. */

@@ -9,11 +9,16 @@ final class ClosedServing {
 
   /** Returns one of a fake GPU, which refuses what is moved to other replicas. */
   static Serving of(int maxBatch, RankerOptions options) {
+    return of(EngineOptions.builder().maxBatch(maxBatch), options);
+  }
+
+  /** Returns one of a fake GPU, whose engine has some options. */
+  static Serving of(EngineOptions.Builder engine, RankerOptions options) {
     Serving serving =
         Serving.open(
             new Backends(List.of(new FakeBackend("fake", Device.Type.GPU))),
             FakeBackend.ANY_MODEL,
-            EngineOptions.builder().device(Device.gpu(0)).maxBatch(maxBatch).build(),
+            engine.device(Device.gpu(0)).build(),
             options);
     serving.close();
     return serving;

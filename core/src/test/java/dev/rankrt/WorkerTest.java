@@ -104,4 +104,22 @@ class WorkerTest {
     assertTrue(second.isCompletedExceptionally());
     assertEquals(0, replica.waitingRows());
   }
+
+  @Test
+  void requests_thatWereCancelled_areNoRunsThatADeadlineHasToAllowFor() {
+    Serving dependent =
+        ClosedServing.of(
+            EngineOptions.builder().maxBatch(RUN).padding(false),
+            RankerOptions.builder().workers(1).build());
+    Replica alone = new Replica(dependent, dependent.fleet().engine(), counters, false);
+    alone.times().ended(1, HOUR / 100);
+    alone.times().ended(RUN, HOUR / 100);
+    for (int i = 0; i < 100; i++) {
+      BlankRequest cancelled = new BlankRequest(1, Request.NO_DEADLINE);
+      assertEquals(Replica.Admission.ACCEPTED, alone.submit(cancelled));
+      cancelled.cancel(true);
+    }
+    assertEquals(
+        Replica.Admission.ACCEPTED, alone.submit(new BlankRequest(1, System.nanoTime() + HOUR)));
+  }
 }
