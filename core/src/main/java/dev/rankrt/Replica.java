@@ -299,7 +299,7 @@ final class Replica {
         long now = System.nanoTime();
         if (request.nanosLeft(now) < nanosToAllow(before, request.rows(), now)) {
           if (before == 0) {
-            times.doubt(Math.min(maxBatch, request.rows()));
+            doubt(request.rows());
           }
           return Admission.LATE;
         }
@@ -307,6 +307,14 @@ final class Replica {
       if (waiting.compareAndSet(before, before + request.rows())) {
         return Admission.ACCEPTED;
       }
+    }
+  }
+
+  /** Doubts all that the refusal of a request rests on, which waits for no other. */
+  private void doubt(int rows) {
+    times.doubt(Math.min(maxBatch, rows));
+    if (rows > maxBatch) {
+      times.doubt((rows - 1) % maxBatch + 1);
     }
   }
 

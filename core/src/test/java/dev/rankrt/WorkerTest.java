@@ -122,4 +122,15 @@ class WorkerTest {
     assertEquals(
         Replica.Admission.ACCEPTED, alone.submit(new BlankRequest(1, System.nanoTime() + HOUR)));
   }
+
+  @Test
+  void request_thatIsRefusedForItsLastRun_isTakenInOnceThatIsDoubtedEnough() {
+    replica.times().ended(1, YEAR);
+    replica.times().ended(RUN, 1);
+    int refusals = 0;
+    while (replica.submit(new BlankRequest(RUN + 1, System.nanoTime() + HOUR))
+        != Replica.Admission.ACCEPTED) {
+      assertTrue(++refusals < 1000, "a run of one row still counts as " + replica.times().of(1));
+    }
+  }
 }
