@@ -16,6 +16,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -79,6 +80,10 @@ final class Replica {
   private static final int RUNS_THAT_WAIT = 128;
 
   private static final int MOST_FAILURES = 3;
+
+  /** A collection of garbage takes longer; what it leaves is gone in less. */
+  private static final long NANOS_WITHOUT_MEMORY = TimeUnit.MILLISECONDS.toNanos(1);
+
   private static final long CLOSED = Long.MIN_VALUE;
 
   /** A run takes milliseconds; a worker that is busy for longer will not end. */
@@ -469,8 +474,11 @@ final class Replica {
     if (!broken || !failure.compareAndSet(null, thrown)) {
       return false;
     }
-    serving.deviceFailed(this, thrown);
-    waiting.getAndUpdate(rows -> rows | CLOSED);
+    try {
+      serving.deviceFailed(this, thrown);
+    } finally {
+      drain(); // or what is moved on would come back
+    }
     return true;
   }
 
@@ -518,19 +526,30 @@ final class Replica {
         reason = e; // its caller waits all the same
       }
     }
-    fail(request, failureOf(reason));
+    fail(request, reason);
   }
 
-  /** Gives a failure to whoever waits for an answer. */
-  void fail(Request<?> request, InferenceException failure) {
-    if (request.drop()) {
-      counters.failed.increment();
+  /**
+   * Gives a failure to whoever waits for an answer: where memory has run out, as soon as there is
+   * some, or nobody ever would.
+   */
+  void fail(Request<?> request, Throwable thrown) {
+    while (true) {
+      try {
+        InferenceException failure = failureOf(thrown);
+        if (request.drop()) {
+          counters.failed.increment();
+        }
+        request.completeExceptionally(failure);
+        return;
+      } catch (OutOfMemoryError e) {
+        LockSupport.parkNanos(this, NANOS_WITHOUT_MEMORY);
+      }
     }
-    request.completeExceptionally(failure);
   }
 
   /** Returns what callers get for a run that failed. */
-  InferenceException failureOf(Throwable thrown) {
+  private InferenceException failureOf(Throwable thrown) {
     return thrown instanceof InferenceException known
         ? known
         : new InferenceException("a run of " + engine + " failed: " + thrown.getMessage(), thrown);

@@ -208,7 +208,15 @@ final class Worker implements Runnable {
       // Memory ran out, or this code is wrong: nobody may wait for an answer that never comes.
       runningRows = 0;
       fail(batch, e);
-      log.error("a worker of {} failed", replica, e);
+      report(e);
+    }
+  }
+
+  private void report(Throwable failure) {
+    try {
+      log.error("a worker of {} failed", replica, failure);
+    } catch (OutOfMemoryError e) {
+      // Everybody has been told. A line in the log is worth less than a worker.
     }
   }
 
@@ -391,9 +399,12 @@ final class Worker implements Runnable {
 
   private void fail(List<Request.Part> parts, Throwable thrown) {
     boolean last = replica.failed(thrown);
-    InferenceException failure = replica.failureOf(thrown);
-    parts.forEach(part -> replica.fail(part.request, failure));
-    expired.forEach(request -> replica.fail(request, failure));
+    for (int i = 0; i < parts.size(); i++) { // no iterator: there may be no memory for one
+      replica.fail(parts.get(i).request, thrown);
+    }
+    for (int i = 0; i < expired.size(); i++) {
+      replica.fail(expired.get(i), thrown);
+    }
     expired.clear();
     if (last) {
       replica.abandon();

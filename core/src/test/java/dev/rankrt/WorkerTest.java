@@ -6,10 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.rankrt.natives.DeviceLostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** What a worker takes, of a replica whose workers have no threads. */
@@ -132,5 +134,48 @@ class WorkerTest {
         != Replica.Admission.ACCEPTED) {
       assertTrue(++refusals < 1000, "a run of one row still counts as " + replica.times().of(1));
     }
+  }
+
+  /** As a heap is exhausted by others for a while, rather than for one allocation. */
+  @Test
+  void failure_thatMemoryRunsOutInAsWell_isToldOnceThereIsSome() {
+    BlankRequest first = outOfMemory(3);
+    BlankRequest second = patient(1);
+    replica.failed(new OutOfMemoryError("scripted")); // one of three in a row
+
+    worker.serve();
+    assertTrue(first.isCompletedExceptionally());
+    assertTrue(second.isCompletedExceptionally());
+    assertEquals(2, counters.failed.sum());
+    assertEquals(0, replica.waitingRows());
+    assertTrue(replica.isOpen(), "memory that is short is no reason to leave a device");
+  }
+
+  @Test
+  void request_thatCannotBeMovedForWantOfMemory_isToldOnceThereIsSome() {
+    BlankRequest request = outOfMemory(3);
+    assertTrue(replica.failed(new DeviceLostException("scripted", 700, "scripted")));
+    worker.serve();
+    assertTrue(request.isCompletedExceptionally());
+  }
+
+  /** Returns a request whose end there is no memory for, so many times. */
+  private BlankRequest outOfMemory(int times) {
+    AtomicInteger left = new AtomicInteger(times);
+    return waiting(
+        new BlankRequest(1, Request.NO_DEADLINE) {
+          @Override
+          void copyIn(Session session, int from, int count, int at) {
+            throw new OutOfMemoryError("scripted");
+          }
+
+          @Override
+          public boolean completeExceptionally(Throwable failure) {
+            if (left.getAndDecrement() > 0) {
+              throw new OutOfMemoryError("scripted");
+            }
+            return super.completeExceptionally(failure);
+          }
+        });
   }
 }
