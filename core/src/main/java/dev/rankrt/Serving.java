@@ -236,7 +236,7 @@ final class Serving {
   private void tell(Consumer<RankerListener> event) {
     try {
       event.accept(listener);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       log.warn("a listener of {} failed", this, e);
     }
   }

@@ -782,6 +782,20 @@ class RankerTest {
   }
 
   @Test
+  void listener_thatThrowsAnError_doesNotFailTheSwapItHearsOf() throws Exception {
+    RankerListener broken =
+        new RankerListener() {
+          @Override
+          public void swapped(Path before, Path now) {
+            throw new AssertionError("scripted");
+          }
+        };
+    open(options -> options.listener(broken));
+    ranker.swap(second());
+    assertAnswer(1010, 1, ask(10, 1));
+  }
+
+  @Test
   void swap_toAModelThatFailsInAWorker_preparesNoOther() throws Exception {
     open(options -> options.workers(4));
     Path two = second();
