@@ -354,7 +354,7 @@ final class Serving {
     }
     try {
       options.check().ifPresent(check -> check.accept(replica.engine()));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | AssertionError e) {
       throw new ModelException(replica.engine() + " did not pass the check: " + e.getMessage(), e);
     }
   }

@@ -746,7 +746,16 @@ class RankerTest {
         test -> test.backend.bias = path -> Double.NaN,
         test -> test.backend.outputs = test.backend.inputs,
         test -> test.backend.minBatch = 2,
-        test -> test.checked = true,
+        test ->
+            test.check =
+                () -> {
+                  throw new IllegalStateException("scripted: scores differ");
+                },
+        test ->
+            test.check =
+                () -> {
+                  throw new AssertionError("scripted: scores differ");
+                },
         test ->
             test.backend.duringRun =
                 rows -> {
@@ -754,7 +763,7 @@ class RankerTest {
                 });
   }
 
-  private volatile boolean checked;
+  private volatile Runnable check = () -> {};
 
   @ParameterizedTest
   @MethodSource("refusedModels")
@@ -765,9 +774,7 @@ class RankerTest {
             options.check(
                 engine -> {
                   assertEquals(1, engine.inputs().get(0).shape().elementsPerRow());
-                  if (checked) {
-                    throw new IllegalStateException("scripted: scores differ");
-                  }
+                  check.run();
                 }));
     Path two = second();
     fault.accept(this);
