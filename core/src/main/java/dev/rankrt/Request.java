@@ -4,7 +4,9 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 
 /**
  * What a caller wants to know, and the future of its answer. Safe for use by several threads: the
@@ -172,6 +174,32 @@ abstract class Request<A> extends CompletableFuture<A> {
   public boolean cancel(boolean mayInterruptIfRunning) {
     withdraw();
     return super.cancel(mayInterruptIfRunning);
+  }
+
+  /** The inherited one completes the future by a way that is not seen here. */
+  @Override
+  public CompletableFuture<A> completeAsync(Supplier<? extends A> supplier, Executor executor) {
+    return super.completeAsync(
+        () -> {
+          try {
+            return supplier.get();
+          } finally {
+            withdraw();
+          }
+        },
+        executor);
+  }
+
+  @Override
+  public void obtrudeValue(A value) {
+    withdraw();
+    super.obtrudeValue(value);
+  }
+
+  @Override
+  public void obtrudeException(Throwable failure) {
+    withdraw();
+    super.obtrudeException(failure);
   }
 
   /** Some rows of a request that wait for a replica, and run together. */

@@ -390,6 +390,30 @@ class RankerTest {
   }
 
   @Test
+  void futures_thatAreCompletedInRareWays_giveTheirPlaceToOthersToo() throws Exception {
+    open(options -> options.queueCapacity(MAX_BATCH));
+    hold();
+    CompletableFuture<float[]> running = ask(10, 1);
+    awaitRuns(1);
+    assertEquals(0, ask(20, 4).completeAsync(() -> new float[0]).join().length);
+    assertEquals(0, ranker.stats().queued());
+    CompletableFuture<float[]> failing =
+        ask(30, 4)
+            .completeAsync(
+                () -> {
+                  throw new IllegalStateException("scripted");
+                });
+    failure(IllegalStateException.class, failing);
+    assertEquals(0, ranker.stats().queued());
+    ask(40, 4).obtrudeValue(new float[0]);
+    assertEquals(0, ranker.stats().queued());
+    ask(50, 4).obtrudeException(new IllegalStateException("scripted"));
+    assertEquals(0, ranker.stats().queued());
+    mayLeave.release(10);
+    assertAnswer(10, 1, running);
+  }
+
+  @Test
   void deadline_thatCannotBeMet_isRefusedAtOnce() {
     open(options -> options.deadline(Duration.ofNanos(1)));
     int before = backend.runs.get();
