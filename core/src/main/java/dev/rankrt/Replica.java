@@ -86,7 +86,7 @@ final class Replica {
 
   private static final long CLOSED = Long.MIN_VALUE;
 
-  /** A run takes milliseconds; a worker that is busy for longer will not end. */
+  /** A run takes milliseconds; a worker that is busy with one for longer will not end. */
   private static final long CLOSE_LIMIT_SECONDS = 30;
 
   /** What a device did, whichever models it ran. */
@@ -605,9 +605,10 @@ final class Replica {
           // Gently, each worker takes its turn, and some ten seconds under load.
           boolean gently = endsBeside && serving.swapsGently(device());
           long limit = CLOSE_LIMIT_SECONDS * (gently ? 1 + workers.size() : 1);
-          if (!ended.await(limit, TimeUnit.SECONDS)) {
+          if (!endsWithin(limit, TimeUnit.SECONDS)) {
             log.error(
-                "{} is still running after {} s: its memory is left to it, and {} rows wait",
+                "{} is still running, and has taken nothing up for {} s: its memory is left to it, and"
+                    + " {} rows wait",
                 engine,
                 limit,
                 waitingRows());
@@ -620,6 +621,19 @@ final class Replica {
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Tells whether the end comes, or is so long in coming that nothing that waits is taken up. */
+  boolean endsWithin(long limit, TimeUnit unit) throws InterruptedException {
+    while (true) {
+      long before = waitingRows();
+      if (ended.await(limit, unit)) {
+        return true;
+      }
+      if (waitingRows() >= before) {
+        return false;
       }
     }
   }
