@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import jdk.jfr.Recording;
@@ -47,6 +48,32 @@ class RankerVirtualThreadsTest {
     assertTrue(
         result.output().strip().endsWith("answered 10000, pinned 0; pinned on purpose 1"),
         result.output());
+  }
+
+  @Test
+  void models_thatVirtualThreadsOpen_areOpenedWhereTheGpuStaysCurrent() throws Throwable {
+    assumeTrue(Runtime.version().feature() >= 21, "virtual threads came with Java 21");
+    FakeBackend backend = new FakeBackend("fake", Device.Type.GPU);
+    List<Boolean> virtual = new CopyOnWriteArrayList<>();
+    backend.bias =
+        model -> {
+          virtual.add(Spinning.isVirtual(Thread.currentThread()));
+          return 0;
+        };
+    Callers.startVirtual(
+            () -> {
+              try (Ranker ranker =
+                  Ranker.open(
+                      new Backends(List.of(backend)),
+                      FakeBackend.ANY_MODEL,
+                      EngineOptions.builder().device(Device.gpu(1)).maxBatch(4).build(),
+                      RankerOptions.builder().workers(1).build())) {
+                ranker.swap(FakeBackend.ANY_MODEL);
+              }
+            })
+        .join();
+    assertEquals(List.of(false, false), virtual);
+    assertEquals(0, backend.openEngines.get());
   }
 
   /** Runs in the other JVM. */
