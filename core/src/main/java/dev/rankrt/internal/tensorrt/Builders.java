@@ -31,7 +31,9 @@ final class Builders {
 
   private IBuilder builder;
   private int ordinal;
-  private long uses;
+
+  /** Changed by who holds the lock. */
+  private volatile long uses;
 
   /** Taken after the plan cache's lock, and held while a plan is built. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -67,7 +69,8 @@ final class Builders {
       try {
         return work.apply(builder);
       } finally {
-        long use = ++uses;
+        long use = uses + 1;
+        uses = use;
         if (keptSeconds > 0) {
           CompletableFuture.delayedExecutor(keptSeconds, TimeUnit.SECONDS)
               .execute(() -> releaseAfter(tensorRt, use));
@@ -92,8 +95,9 @@ final class Builders {
 
   private void releaseAfter(TensorRt tensorRt, long use) {
     // Whoever is building sees to it afterwards; this thread is one of a pool that others share,
-    // and does not wait for minutes.
-    if (lock.tryLock()) {
+    // and does not wait for minutes. One that is too early leaves the lock to the last, which would
+    // find it taken and go.
+    if (use == uses && lock.tryLock()) {
       try {
         if (use == uses && builder != null) {
           release(tensorRt);
