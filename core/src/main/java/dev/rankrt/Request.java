@@ -116,6 +116,7 @@ abstract class Request<A> extends CompletableFuture<A> {
     for (Part part : parts) {
       if (part.claim()) {
         claimed += part.rows;
+        part.request = null; // what it holds must not stay until a worker comes by
       }
     }
     if (claimed > 0) {
@@ -214,7 +215,9 @@ abstract class Request<A> extends CompletableFuture<A> {
       }
     }
 
-    final Request<?> request;
+    /** Null once it was withdrawn; not before, nor for a worker that has claimed it. */
+    Request<?> request;
+
     final int from;
     final int rows;
     private final Replica replica;

@@ -286,21 +286,22 @@ final class Worker implements Runnable {
     try {
       Request.Part part;
       while (room > 0 && expired.size() < MOST_EXPIRED && (part = replica.queue().peek()) != null) {
-        boolean alone = part.request.alone();
+        Request<?> request = part.request;
+        boolean alone = request != null && request.alone();
         if (part.waits() && (part.rows > room || (alone && !batch.isEmpty()))) {
           return alone ? 0 : room;
         }
         batch.add(part); // first: what is claimed must be found, whatever goes wrong
         if (!part.claim()) {
           batch.remove(batch.size() - 1);
-        } else if (part.request.expiresBefore(now + replica.times().of(rows + part.rows))) {
+        } else if (request.expiresBefore(now + replica.times().of(rows + part.rows))) {
           claimed += part.rows;
           if (batch.size() == 1) {
             replica.times().doubt(part.rows);
           }
-          expired.add(part.request);
+          expired.add(request);
           batch.remove(batch.size() - 1);
-          part.request.claimRest(); // it is dropped as a whole
+          request.claimRest(); // it is dropped as a whole
         } else {
           claimed += part.rows;
           rows += part.rows;

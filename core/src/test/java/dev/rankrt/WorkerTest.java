@@ -178,4 +178,16 @@ class WorkerTest {
           }
         });
   }
+
+  /** They come without limit where no worker takes any: what waits does not become more. */
+  @Test
+  void request_thatIsCancelled_isNotHeldByTheQueueUntilAWorkerComesBy() {
+    BlankRequest other = patient(1);
+    patient(2 * RUN).cancel(true);
+    assertEquals(3, replica.queue().size());
+    assertEquals(1, replica.queue().stream().filter(part -> part.request != null).count());
+    assertEquals(RUN - 1, worker.take(RUN));
+    assertTrue(replica.queue().isEmpty());
+    assertFalse(other.isDone());
+  }
 }
