@@ -4,7 +4,7 @@ import java.nio.file.Path;
 
 /**
  * Hears what happens to a {@link Ranker} between requests. Called on several threads, perhaps at
- * once, and with no lock held.
+ * once, and with no lock held but the one that makes swaps wait for each other.
  *
  * <p>A call should return soon, since it may be on a thread that has requests to answer. What it
  * throws is logged and otherwise ignored. It may ask for {@link Ranker#stats} and may close the
