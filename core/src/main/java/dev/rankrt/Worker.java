@@ -296,7 +296,7 @@ final class Worker implements Runnable {
           batch.remove(batch.size() - 1);
         } else if (request.expiresBefore(now + replica.times().of(rows + part.rows))) {
           claimed += part.rows;
-          if (batch.size() == 1) {
+          if (batch.size() == 1 && !request.expiresBefore(now)) { // else no run is to blame
             replica.times().doubt(part.rows);
           }
           expired.add(request);

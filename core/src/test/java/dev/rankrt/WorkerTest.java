@@ -190,4 +190,19 @@ class WorkerTest {
     assertTrue(replica.queue().isEmpty());
     assertFalse(other.isDone());
   }
+
+  @Test
+  void requests_whoseDeadlinesHavePassedAnyway_areNoReasonToDoubtHowLongRunsTake() {
+    replica.times().ended(1, 1000);
+    long soon = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(500);
+    for (int i = 0; i < 60; i++) {
+      assertFalse(waiting(new BlankRequest(1, soon)).isDone());
+    }
+    while (System.nanoTime() - soon <= 0) {
+      Thread.onSpinWait();
+    }
+    assertEquals(RUN, worker.take(RUN));
+    assertEquals(60, counters.expired.sum());
+    assertEquals(1000, replica.times().of(1));
+  }
 }
