@@ -29,6 +29,25 @@ class ServiceTimesTest {
     assertEquals(0, times.of(other));
   }
 
+  @Property(tries = 200)
+  void size_thatNoLongerRuns_isThoughtToTakeAtMostTwiceWhatHalfOfItTakes(
+      @ForAll @IntRange(min = 1, max = MAX_BATCH / 2) int rows,
+      @ForAll @LongRange(min = 1000, max = 1_000_000_000) long before,
+      @ForAll @LongRange(min = 1000, max = 1_000_000_000) long now) {
+    ServiceTimes times = new ServiceTimes(MAX_BATCH);
+    times.ended(2 * rows, before);
+    for (int i = 0; i < 500; i++) {
+      times.ended(rows, now);
+    }
+    assertEquals(now, times.of(rows));
+    if (before <= 2 * now) {
+      assertEquals(before, times.of(2 * rows));
+    } else {
+      assertTrue(times.of(2 * rows) <= 2 * now, times.of(2 * rows) + " is more than twice " + now);
+      assertTrue(times.of(2 * rows) > 1.9 * now, times.of(2 * rows) + " is too little for " + now);
+    }
+  }
+
   @Test
   void pause_thatHappensOnce_hardlyCounts() {
     ServiceTimes times = new ServiceTimes(MAX_BATCH);

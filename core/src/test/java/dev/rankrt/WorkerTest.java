@@ -205,4 +205,20 @@ class WorkerTest {
     assertEquals(60, counters.expired.sum());
     assertEquals(1000, replica.times().of(1));
   }
+
+  /** Once a pause has made runs of all sizes slow, they must not stay so for want of runs. */
+  @Test
+  void requests_thatWaitBehindOthers_areTakenInAgainOnceThoseRunAsFastAsBefore() {
+    replica.times().ended(RUN / 2, 1000);
+    replica.times().ended(RUN, YEAR);
+    long deadline = System.nanoTime() + HOUR;
+    BlankRequest first = new BlankRequest(RUN / 2, deadline);
+    assertEquals(Replica.Admission.ACCEPTED, replica.submit(first));
+    assertEquals(Replica.Admission.LATE, replica.submit(new BlankRequest(RUN - RUN / 2, deadline)));
+    for (int i = 0; i < 500; i++) {
+      replica.times().ended(RUN / 2, 1000);
+    }
+    assertEquals(
+        Replica.Admission.ACCEPTED, replica.submit(new BlankRequest(RUN - RUN / 2, deadline)));
+  }
 }
