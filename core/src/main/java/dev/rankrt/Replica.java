@@ -602,7 +602,7 @@ final class Replica {
     try {
       while (true) {
         try {
-          // Gently, each worker takes its turn, and some ten seconds under load.
+          // Gently, each worker takes its turn, and some ten seconds for that under load.
           boolean gently = endsBeside && serving.swapsGently(device());
           long limit = CLOSE_LIMIT_SECONDS * (gently ? 1 + workers.size() : 1);
           if (!endsWithin(limit, TimeUnit.SECONDS)) {

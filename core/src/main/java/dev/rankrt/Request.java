@@ -2,6 +2,7 @@ package dev.rankrt;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
@@ -180,6 +181,7 @@ abstract class Request<A> extends CompletableFuture<A> {
   /** The inherited one completes the future by a way that is not seen here. */
   @Override
   public CompletableFuture<A> completeAsync(Supplier<? extends A> supplier, Executor executor) {
+    Objects.requireNonNull(supplier, "supplier");
     return super.completeAsync(
         () -> {
           try {
