@@ -1,5 +1,6 @@
 package dev.rankrt;
 
+import dev.rankrt.natives.internal.PlatformThreads;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
@@ -522,7 +523,9 @@ public final class Ranker implements AutoCloseable {
    * otherwise be woken, after longer than a small run takes.
    */
   private <A> A await(Request<A> request) {
-    if (!request.isDone() && !Spinning.isVirtual(Thread.currentThread()) && Spinning.enter()) {
+    if (!request.isDone()
+        && !PlatformThreads.isVirtual(Thread.currentThread())
+        && Spinning.enter()) {
       long typical = request.typicalNanos();
       if (typical <= LONGEST_SPUN_NANOS) {
         long began = System.nanoTime();

@@ -5,15 +5,13 @@ import dev.rankrt.RequestRefusedException.Reason;
 import dev.rankrt.internal.Pace;
 import dev.rankrt.natives.DeviceLostException;
 import dev.rankrt.natives.internal.Closing;
-import dev.rankrt.natives.internal.Uninterruptibly;
+import dev.rankrt.natives.internal.PlatformThreads;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
@@ -78,7 +76,7 @@ final class Serving {
     try {
       // One after the other: what the first builds, the others find in the plan cache.
       for (Device device : asked) {
-        Replica replica = onThread(() -> serving.openReplica(model, device, false));
+        Replica replica = serving.openReplica(model, device, false);
         replicas.add(replica);
         serving.devices.add(replica.device());
       }
@@ -108,26 +106,13 @@ final class Serving {
 
   /** Opens a model while another serves on the same device. */
   private Replica openBeside(Path model, Device device) {
-    return onThread(
+    // On one thread, which alone knows that it is to rest; a virtual one would use several.
+    return PlatformThreads.call(
         () -> {
           AtomicReference<Replica> opened = new AtomicReference<>();
           Pace.run(() -> restsNow(device), () -> opened.set(openReplica(model, device, true)));
           return opened.get();
         });
-  }
-
-  /**
-   * Opens a replica, not on a virtual thread: a GPU is current on a carrier, which such a thread
-   * may change wherever it rests or waits.
-   */
-  private static Replica onThread(Callable<Replica> opening) {
-    FutureTask<Replica> task = new FutureTask<>(opening);
-    if (Spinning.isVirtual(Thread.currentThread())) {
-      new Thread(task, "ranker opening").start();
-    } else {
-      task.run();
-    }
-    return Uninterruptibly.get(task);
   }
 
   /** Tells whether a swap keeps out of the way of requests, of which the end leaves none. */

@@ -1,8 +1,5 @@
 package dev.rankrt;
 
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -23,9 +20,6 @@ final class Spinning {
       CORES - Math.max(FEWEST_CORES_FOR_OTHERS, Replica.usualWorkersOfGpu(CORES, 1));
 
   private static final AtomicInteger spinning = new AtomicInteger();
-
-  /** {@code Thread.isVirtual}, which Java 17 does not have; null there. */
-  private static final MethodHandle IS_VIRTUAL = isVirtual();
 
   private Spinning() {}
 
@@ -48,23 +42,5 @@ final class Spinning {
 
   static void exit() {
     spinning.decrementAndGet();
-  }
-
-  /** Tells whether the thread has a carrier that others could use while it waits. */
-  static boolean isVirtual(Thread thread) {
-    try {
-      return IS_VIRTUAL != null && (boolean) IS_VIRTUAL.invokeExact(thread);
-    } catch (Throwable e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private static MethodHandle isVirtual() {
-    try {
-      return MethodHandles.publicLookup()
-          .findVirtual(Thread.class, "isVirtual", MethodType.methodType(boolean.class));
-    } catch (ReflectiveOperationException e) {
-      return null;
-    }
   }
 }

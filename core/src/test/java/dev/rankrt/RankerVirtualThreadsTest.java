@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.rankrt.natives.RankRtException;
+import dev.rankrt.natives.internal.PlatformThreads;
 import dev.rankrt.streams.AffinityPolicy;
 import dev.rankrt.testing.FakeBackend;
 import dev.rankrt.testing.Forked;
@@ -51,13 +52,13 @@ class RankerVirtualThreadsTest {
   }
 
   @Test
-  void models_thatVirtualThreadsOpen_areOpenedWhereTheGpuStaysCurrent() throws Throwable {
+  void swap_thatAVirtualThreadAsksFor_opensTheModelOnOneThreadThatRests() throws Throwable {
     assumeTrue(Runtime.version().feature() >= 21, "virtual threads came with Java 21");
     FakeBackend backend = new FakeBackend("fake", Device.Type.GPU);
     List<Boolean> virtual = new CopyOnWriteArrayList<>();
     backend.bias =
         model -> {
-          virtual.add(Spinning.isVirtual(Thread.currentThread()));
+          virtual.add(PlatformThreads.isVirtual(Thread.currentThread()));
           return 0;
         };
     Callers.startVirtual(
@@ -72,7 +73,7 @@ class RankerVirtualThreadsTest {
               }
             })
         .join();
-    assertEquals(List.of(false, false), virtual);
+    assertEquals(List.of(true, false), virtual);
     assertEquals(0, backend.openEngines.get());
   }
 

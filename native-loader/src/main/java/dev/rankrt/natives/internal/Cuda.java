@@ -73,11 +73,16 @@ public interface Cuda {
   int device();
 
   /**
-   * Runs something with a device current on the calling thread, and puts back the one that was.
+   * Runs something with a device current on the calling thread, and puts back the one that was; for
+   * a virtual thread on another one, on which the device stays current.
    *
    * @return what the work returned
    */
   default <T> T onDevice(int ordinal, Supplier<T> work) {
+    return PlatformThreads.call(() -> onDeviceHere(ordinal, work));
+  }
+
+  private <T> T onDeviceHere(int ordinal, Supplier<T> work) {
     int before = device();
     if (before == ordinal) {
       return work.get();

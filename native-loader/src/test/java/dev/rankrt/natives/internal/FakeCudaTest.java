@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
@@ -12,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 /** The fake is trusted by every other test, so what it catches is tested here. */
@@ -40,6 +42,41 @@ class FakeCudaTest {
     cuda.free(device);
     cuda.freePinned(host);
     cuda.assertNothingLive();
+  }
+
+  @Test
+  void work_onADevice_isNoVirtualThreads_whichMayLeaveTheThreadThatTheDeviceIsCurrentOn()
+      throws Throwable {
+    assumeTrue(Runtime.version().feature() >= 21, "virtual threads came with Java 21");
+    AtomicReference<Thread> worked = new AtomicReference<>();
+    AtomicInteger device = new AtomicInteger();
+    AtomicReference<Throwable> thrown = new AtomicReference<>();
+    Runnable asks =
+        () -> {
+          device.set(
+              cuda.onDevice(
+                  1,
+                  () -> {
+                    worked.set(Thread.currentThread());
+                    return cuda.device();
+                  }));
+          thrown.set(
+              assertThrows(
+                  IllegalStateException.class,
+                  () ->
+                      cuda.onDevice(
+                          1,
+                          () -> {
+                            throw new IllegalStateException("scripted");
+                          })));
+        };
+    Thread virtual =
+        (Thread) Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, asks);
+    virtual.join();
+    assertTrue(PlatformThreads.isVirtual(virtual));
+    assertFalse(PlatformThreads.isVirtual(worked.get()));
+    assertEquals(1, device.get());
+    assertEquals("scripted", thrown.get().getMessage());
   }
 
   @Test
