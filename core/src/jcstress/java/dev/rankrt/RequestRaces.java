@@ -189,7 +189,7 @@ public final class RequestRaces {
 
     @Actor
     public void second() {
-      replica.fail(request, replica.failureOf(LOST));
+      replica.fail(request, LOST);
     }
 
     @Arbiter
@@ -205,12 +205,12 @@ public final class RequestRaces {
   public static class BothPartsFail extends TwoRuns {
     @Actor
     public void first() {
-      replica.fail(request, replica.failureOf(LOST));
+      replica.fail(request, LOST);
     }
 
     @Actor
     public void second() {
-      replica.fail(request, replica.failureOf(LOST));
+      replica.fail(request, LOST);
     }
 
     @Arbiter
