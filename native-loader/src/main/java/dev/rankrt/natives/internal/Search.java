@@ -205,7 +205,7 @@ final class Search {
     List<String> others = new ArrayList<>();
     for (String other : otherVersions) {
       Matcher matcher = version.matcher(other);
-      if (matcher.find() && Integer.parseInt(matcher.group(1)) != wanted) {
+      if (matcher.find() && !matcher.group(1).equals(Integer.toString(wanted))) {
         others.add(other);
       }
     }

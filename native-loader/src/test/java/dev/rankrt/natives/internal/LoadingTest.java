@@ -386,4 +386,12 @@ class LoadingTest {
     assertTrue(message.contains("one of which should serve"), message);
     assertTrue(message.contains("TensorRT said: out of memory"), message);
   }
+
+  @Test
+  void library_setAsideWithItsDate_isNamedAndNoTrouble() {
+    remove(machine.files, "libcudart.so.12");
+    install(OPT, "libcudart.so.20240131120000");
+    options = options.withFolders(OPT);
+    assertRefused("the CUDA runtime is missing", "found " + OPT + "/libcudart.so.20240131120000");
+  }
 }
