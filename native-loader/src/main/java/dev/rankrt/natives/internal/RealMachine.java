@@ -10,6 +10,7 @@ import java.net.MalformedURLException;
 import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -151,8 +152,17 @@ final class RealMachine implements Machine {
           .map(line -> line.indexOf('/') < 0 ? "" : line.substring(line.indexOf('/')))
           .filter(path -> !path.isEmpty())
           .distinct()
-          .map(Path::of);
+          .flatMap(RealMachine::path);
     } catch (IOException e) {
+      return Stream.empty();
+    }
+  }
+
+  /** A name with characters that this process' locale lacks is no path, and no library's. */
+  private static Stream<Path> path(String name) {
+    try {
+      return Stream.of(Path.of(name));
+    } catch (InvalidPathException e) {
       return Stream.empty();
     }
   }

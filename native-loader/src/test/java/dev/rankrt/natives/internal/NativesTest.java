@@ -11,6 +11,11 @@ import dev.rankrt.natives.NativeLoadException;
 import dev.rankrt.natives.NativeRuntime;
 import dev.rankrt.testing.Forked;
 import java.io.File;
+import java.io.IOException;
+import java.lang.ref.Reference;
+import java.nio.MappedByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -163,6 +168,43 @@ class NativesTest {
         loadInAnotherProcess(
             true, "-Ddev.rankrt.natives.system=false", "-Ddev.rankrt.natives.folders=" + other);
     assertTrue(output.contains("found " + other.resolve("libcudart.so.9")), output);
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void mappedFile_withANameThatTheLocaleLacks_isPassedOver() throws Exception {
+    Path named = Files.createDirectories(folder.resolve("named"));
+    String umlaut = "printf x > \"$0/$(printf '\\303\\274').so\"";
+    assertEquals(
+        0, new ProcessBuilder("sh", "-c", umlaut, named.toString()).inheritIO().start().waitFor());
+    Forked.Result result =
+        Forked.run(
+            Map.of("LC_ALL", "C"),
+            System.getProperty("java.class.path"),
+            List.of(),
+            Mapping.class,
+            named.toString());
+    assertEquals(0, result.exit(), result.output());
+    assertTrue(result.output().contains("musl false"), result.output());
+  }
+
+  /**
+   * Maps the only file of a folder, as the linker does with a library, and looks at the machine.
+   */
+  static final class Mapping {
+    private Mapping() {}
+
+    public static void main(String[] args) throws IOException {
+      try (DirectoryStream<Path> files = Files.newDirectoryStream(Path.of(args[0]));
+          FileChannel file = FileChannel.open(files.iterator().next())) {
+        MappedByteBuffer mapped = file.map(FileChannel.MapMode.READ_ONLY, 0, 1);
+        try {
+          System.out.println("musl " + new RealMachine().musl());
+        } finally {
+          Reference.reachabilityFence(mapped);
+        }
+      }
+    }
   }
 
   /** Loads for real and prints what came of it. */
