@@ -24,7 +24,6 @@ public final class Natives {
 
     synchronized Natives get(LoadOptions options, Supplier<Machine> machine) {
       if (decidedBy == null) {
-        decidedBy = options;
         try {
           natives = new Natives(machine.get(), options);
         } catch (NativeLoadException e) {
@@ -37,6 +36,8 @@ public final class Natives {
                       + "; use org.bytedeco:javacpp, cuda and tensorrt of one release",
                   e);
         }
+        // Not where it ended in anything else, such as no memory: the next call tries again.
+        decidedBy = options;
       } else if (!decidedBy.equals(options)) {
         LOG.debug("asked for {}, but this process was decided by {}", options, decidedBy);
       }

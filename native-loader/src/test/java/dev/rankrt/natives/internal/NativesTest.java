@@ -1,6 +1,7 @@
 package dev.rankrt.natives.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -91,6 +92,23 @@ class NativesTest {
     assertEquals(first.getMessage(), second.getMessage());
     assertNotSame(first, second);
     assertSame(first.getCause(), second.getCause());
+  }
+
+  @Test
+  void load_thatEndedInAnError_decidesNothing() {
+    Natives.Once once = new Natives.Once();
+    OutOfMemoryError error = new OutOfMemoryError("unable to create native thread");
+    assertSame(
+        error,
+        assertThrows(
+            OutOfMemoryError.class,
+            () ->
+                once.get(
+                    OPTIONS,
+                    () -> {
+                      throw error;
+                    })));
+    assertNotNull(once.get(OPTIONS, NativesTest::fitting));
   }
 
   @Test
