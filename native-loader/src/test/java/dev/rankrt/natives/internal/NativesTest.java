@@ -16,9 +16,11 @@ import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -109,6 +111,36 @@ class NativesTest {
                       throw error;
                     })));
     assertNotNull(once.get(OPTIONS, NativesTest::fitting));
+  }
+
+  @Test
+  void load_onAnInterruptedThread_succeedsAndKeepsTheFlag() {
+    Natives.Once once = new Natives.Once();
+    Thread.currentThread().interrupt();
+    Natives natives;
+    boolean kept;
+    try {
+      natives =
+          once.get(
+              OPTIONS,
+              () -> {
+                // As JavaCPP and Extraction do.
+                try (FileChannel channel =
+                        FileChannel.open(
+                            folder.resolve("lock"),
+                            StandardOpenOption.CREATE,
+                            StandardOpenOption.WRITE);
+                    FileLock lock = channel.lock()) {
+                  return lock.isValid() ? fitting() : null;
+                } catch (IOException e) {
+                  throw new NativeLoadException("cannot be extracted: " + e, e);
+                }
+              });
+    } finally {
+      kept = Thread.interrupted();
+    }
+    assertNotNull(natives);
+    assertTrue(kept);
   }
 
   @Test
