@@ -456,7 +456,7 @@ public abstract sealed class Pool<L extends Lease> implements AutoCloseable
     }
     try {
       free(block);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       LOG.warn("{}: freeing {} failed; it counts as freed", this, size(block.bytes), e);
     }
     tell(listener -> listener.freed(config.name(), block.bytes));

@@ -9,10 +9,13 @@ import dev.rankrt.memory.PoolExhaustedException;
 import dev.rankrt.memory.PoolStats;
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
+import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.FakeCuda;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -110,6 +113,33 @@ class DevicePoolTest extends PoolContract {
     assertEquals(0, pool.trim(0));
     assertEquals(1, cuda.calls("free"));
     assertEquals(List.of("allocated 32768", "freed 32768"), events);
+    assertTrue(pools.takeLog().contains("it counts as freed"));
+  }
+
+  @Test
+  void free_thatEndsInAnError_leavesTheOtherBlocksAndTheCountsAlone() throws Exception {
+    AtomicBoolean fails = new AtomicBoolean();
+    Cuda failing =
+        (Cuda)
+            Proxy.newProxyInstance(
+                Cuda.class.getClassLoader(),
+                new Class<?>[] {Cuda.class},
+                (proxy, method, arguments) -> {
+                  if (method.getName().equals("onDevice") && fails.getAndSet(false)) {
+                    // A virtual thread needs another one for it, and may not get that. JUnit takes
+                    // no OutOfMemoryError.
+                    throw new InternalError("unable to create native thread");
+                  }
+                  return method.invoke(cuda, arguments);
+                });
+    Pool<?> pool = pools.watch(new DevicePool(failing, 1, config()));
+    Lease small = pool.acquire(32 * KIB, "a");
+    pool.acquire(64 * KIB, "b").close();
+    small.close();
+    fails.set(true);
+    assertEquals(96 * KIB, pool.trim(0));
+    assertEquals(0, pool.stats().reservedBytes());
+    assertEquals(64 * KIB, cuda.deviceBytes(1), "the largest is freed first, and failed");
     assertTrue(pools.takeLog().contains("it counts as freed"));
   }
 
