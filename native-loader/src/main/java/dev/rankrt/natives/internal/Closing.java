@@ -8,11 +8,11 @@ public final class Closing {
 
   /** Runs every step in order, and throws the first failure with the others suppressed. */
   public static void all(List<Runnable> steps) {
-    RuntimeException first = null;
+    Throwable first = null;
     for (Runnable step : steps) {
       try {
         step.run();
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         if (first == null) {
           first = e;
         } else {
@@ -20,8 +20,11 @@ public final class Closing {
         }
       }
     }
+    if (first instanceof Error error) {
+      throw error;
+    }
     if (first != null) {
-      throw first;
+      throw (RuntimeException) first;
     }
   }
 

@@ -38,6 +38,20 @@ class ClosingTest {
   }
 
   @Test
+  void error_stopsNothingEither() {
+    Error first = new AssertionError("first");
+    RuntimeException second = new IllegalStateException("second");
+    Runnable fails =
+        () -> {
+          throw first;
+        };
+    List<Runnable> steps = List.of(fails, step("b", second), step("c", null));
+    assertSame(first, assertThrows(Error.class, () -> Closing.all(steps)));
+    assertEquals(List.of("b", "c"), closed);
+    assertArrayEquals(new Throwable[] {second}, first.getSuppressed());
+  }
+
+  @Test
   void undoing_thatFails_isToldByTheFailure() {
     RuntimeException undo = new IllegalStateException("undo");
     Exception failure = new Exception("failure");
