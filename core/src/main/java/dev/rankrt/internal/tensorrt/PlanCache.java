@@ -79,12 +79,15 @@ final class PlanCache {
 
   /**
    * Returns a plan from the cache, built first if it is not there. Where the folder cannot be
-   * written, the plan is built and not kept.
+   * written, or where the model changes while it is built, the plan is built and not kept.
    *
+   * @param keys reads the model and returns its {@linkplain #key key}; asked again after the build,
+   *     which reads the model too
    * @throws RankRtException if the thread is interrupted while another one, or another process,
    *     builds the plan
    */
-  Plan get(String key, Supplier<Plan> builder) {
+  Plan get(Supplier<String> keys, Supplier<Plan> builder) {
+    String key = keys.get();
     Path entry = folder.resolve(key + ".plan");
     Plan present = readIfIntact(entry);
     if (present != null) {
@@ -110,7 +113,7 @@ final class PlanCache {
           return present;
         }
         Plan plan = builder.get();
-        store(plan, key, entry);
+        store(plan, key, keys, entry);
         return plan;
       } finally {
         close(lock);
@@ -171,11 +174,16 @@ final class PlanCache {
   }
 
   /** Keeps a plan if that is possible; it has been built in any case, and is its caller's. */
-  private void store(Plan plan, String key, Path entry) {
+  private void store(Plan plan, String key, Supplier<String> keys, Path entry) {
     try {
+      // Under the key of what was there before, it would be served when that comes back.
+      if (!keys.get().equals(key)) {
+        log.warn("the model changed while it was built, so that its plan is not kept as {}", entry);
+        return;
+      }
       removeLeftovers(key);
       PrivateFiles.replace(entry, plan::write);
-    } catch (IOException e) {
+    } catch (IOException | ModelException e) {
       log.warn("a plan could not be kept as {}: {}", entry, e.toString());
     }
   }

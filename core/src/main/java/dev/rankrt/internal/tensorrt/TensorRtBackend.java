@@ -103,7 +103,7 @@ public final class TensorRtBackend implements Backend {
             Sample.keyOf(options),
             options.shared().toString());
     return new PlanCache(folder)
-        .get(PlanCache.key(model, settings), () -> build(tensorRt, gpu, model, options));
+        .get(() -> PlanCache.key(model, settings), () -> build(tensorRt, gpu, model, options));
   }
 
   /**

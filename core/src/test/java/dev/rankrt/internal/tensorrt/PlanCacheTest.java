@@ -15,6 +15,7 @@ import dev.rankrt.testing.Forked;
 import dev.rankrt.testing.OnnxModel;
 import dev.rankrt.testing.OnnxModels;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.JarURLConnection;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -65,7 +66,7 @@ class PlanCacheTest {
   }
 
   private void get(Path plans) {
-    try (Plan plan = new PlanCache(plans).get(KEY, this::build)) {
+    try (Plan plan = new PlanCache(plans).get(() -> KEY, this::build)) {
       assertArrayEquals(CONTENT, Plans.contentOf(plan));
     }
   }
@@ -75,7 +76,7 @@ class PlanCacheTest {
     get(plans());
     get(plans());
     assertEquals(1, builds.get());
-    new PlanCache(plans()).get("4567", this::build).close();
+    new PlanCache(plans()).get(() -> "4567", this::build).close();
     assertEquals(2, builds.get());
   }
 
@@ -160,7 +161,7 @@ class PlanCacheTest {
             IllegalStateException.class,
             () ->
                 cache.get(
-                    KEY,
+                    () -> KEY,
                     () -> {
                       throw failure;
                     })));
@@ -172,8 +173,49 @@ class PlanCacheTest {
   void builderThatComesBack_isRefusedInsteadOfWaitingForItself() {
     PlanCache cache = new PlanCache(plans());
     assertThrows(
-        IllegalStateException.class, () -> cache.get(KEY, () -> cache.get(KEY, this::build)));
+        IllegalStateException.class,
+        () -> cache.get(() -> KEY, () -> cache.get(() -> KEY, this::build)));
     assertEquals(0, builds.get());
+  }
+
+  @Test
+  void modelThatIsReplacedWhileItIsBuilt_isNotKeptAsTheOneBefore() throws IOException {
+    Path model =
+        Files.write(folder.resolve("model.onnx"), message(7, ByteString.EMPTY).toByteArray());
+    byte[] before = Files.readAllBytes(model);
+    PlanCache cache = new PlanCache(plans());
+    byte[] other = {4, 5};
+    cache
+        .get(
+            () -> PlanCache.key(model, List.of()),
+            () -> {
+              try {
+                Files.write(model, message(2, ByteString.copyFromUtf8("new")).toByteArray());
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+              return Plans.of(other);
+            })
+        .close();
+    Files.write(model, before);
+    try (Plan plan = cache.get(() -> PlanCache.key(model, List.of()), this::build)) {
+      assertArrayEquals(CONTENT, Plans.contentOf(plan));
+    }
+  }
+
+  @Test
+  void modelThatIsGoneAfterItsBuild_leavesTheBuiltPlanToItsCaller() throws IOException {
+    Path model =
+        Files.write(folder.resolve("model.onnx"), message(7, ByteString.EMPTY).toByteArray());
+    new PlanCache(plans())
+        .get(
+            () -> PlanCache.key(model, List.of()),
+            () -> {
+              assertTrue(model.toFile().delete());
+              return build();
+            })
+        .close();
+    assertEquals(1, builds.get());
   }
 
   @Test
@@ -257,7 +299,7 @@ class PlanCacheTest {
       try (Plan plan =
           new PlanCache(plans)
               .get(
-                  KEY,
+                  () -> KEY,
                   () -> {
                     try {
                       Files.createTempFile(built, "build", "");
