@@ -175,6 +175,8 @@ final class PlanCache {
 
   /** Keeps a plan if that is possible; it has been built in any case, and is its caller's. */
   private void store(Plan plan, String key, Supplier<String> keys, Path entry) {
+    // With the flag set, files close as soon as they are read or written.
+    boolean interrupted = Thread.interrupted();
     try {
       // Under the key of what was there before, it would be served when that comes back.
       if (!keys.get().equals(key)) {
@@ -185,6 +187,10 @@ final class PlanCache {
       PrivateFiles.replace(entry, plan::write);
     } catch (IOException | ModelException e) {
       log.warn("a plan could not be kept as {}: {}", entry, e.toString());
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 

@@ -289,6 +289,22 @@ class PlanCacheTest {
     assertEquals(0, builds.get());
   }
 
+  @Test
+  void interruptWhileBuilding_keepsThePlanAndTheFlag() {
+    PlanCache cache = new PlanCache(plans());
+    cache
+        .get(
+            () -> KEY,
+            () -> {
+              Thread.currentThread().interrupt();
+              return build();
+            })
+        .close();
+    assertTrue(Thread.interrupted());
+    get(plans());
+    assertEquals(1, builds.get());
+  }
+
   /** Opens one entry in a process of its own. */
   static final class Opener {
     private Opener() {}
