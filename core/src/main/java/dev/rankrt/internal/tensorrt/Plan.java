@@ -95,6 +95,8 @@ final class Plan implements AutoCloseable {
       while (start.hasRemaining() && channel.read(start) >= 0) {
         // read on
       }
+    } catch (ClosedByInterruptException e) {
+      throw interrupted(file, e);
     } catch (IOException e) {
       throw new ModelException("cannot read model file " + file.toAbsolutePath() + ": " + e, e);
     }
@@ -111,6 +113,8 @@ final class Plan implements AutoCloseable {
   static Plan readForeign(Path file) {
     try {
       return new Plan(new Properties(), NativeFile.read(file));
+    } catch (ClosedByInterruptException e) {
+      throw interrupted(file, e);
     } catch (IOException e) {
       throw new ModelException("cannot read plan " + file.toAbsolutePath() + ": " + e, e);
     }
@@ -159,8 +163,7 @@ final class Plan implements AutoCloseable {
         }
       }
     } catch (ClosedByInterruptException e) {
-      // The file may be as good as any, and whoever keeps it must not build it again.
-      throw new RankRtException("interrupted while reading " + file.toAbsolutePath(), e);
+      throw interrupted(file, e);
     } catch (EOFException e) {
       throw new ModelException(file.toAbsolutePath() + " is damaged: it ends within its header", e);
     } catch (IOException e) {
@@ -282,6 +285,13 @@ final class Plan implements AutoCloseable {
     while (buffer.hasRemaining()) {
       channel.write(buffer);
     }
+  }
+
+  /**
+   * No ModelException: the file may be as good as any, and is not to be built again or given up.
+   */
+  static RankRtException interrupted(Path file, ClosedByInterruptException e) {
+    return new RankRtException("interrupted while reading " + file.toAbsolutePath(), e);
   }
 
   static MessageDigest sha256() {

@@ -66,6 +66,8 @@ final class PlanCache {
           digest(weights.toPath(), digest);
         }
       }
+    } catch (ClosedByInterruptException e) {
+      throw Plan.interrupted(model, e);
     } catch (IOException e) {
       throw new ModelException("cannot read model file " + model.toAbsolutePath() + ": " + e, e);
     }
@@ -185,7 +187,7 @@ final class PlanCache {
       }
       removeLeftovers(key);
       PrivateFiles.replace(entry, plan::write);
-    } catch (IOException | ModelException e) {
+    } catch (IOException | RankRtException e) {
       log.warn("a plan could not be kept as {}: {}", entry, e.toString());
     } finally {
       if (interrupted) {

@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Random;
@@ -31,6 +32,7 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 
 class PlanTest {
@@ -325,6 +327,25 @@ class PlanTest {
         assertTrue(message.contains("[0 to 47, 50]"), message);
         assertTrue(message.contains("{}"), message);
       }
+    }
+  }
+
+  @Test
+  void file_readOnAnInterruptedThread_isNotRefusedForIt() throws IOException {
+    Path file = Files.write(folder.resolve("model.onnx"), new byte[] {58, 0});
+    for (Executable reading :
+        List.<Executable>of(
+            () -> Plan.kindOf(file),
+            () -> Plan.readForeign(file),
+            () -> PlanCache.key(file, List.of()))) {
+      Thread.currentThread().interrupt();
+      RankRtException failure;
+      try {
+        failure = assertThrows(RankRtException.class, reading);
+      } finally {
+        assertTrue(Thread.interrupted());
+      }
+      assertEquals(RankRtException.class, failure.getClass(), failure.getMessage());
     }
   }
 }
