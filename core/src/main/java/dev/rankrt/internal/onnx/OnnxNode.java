@@ -5,12 +5,12 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.LongStream;
 
 /**
  * One operator of a graph and the tensors that it reads and makes. Immutable.
@@ -147,7 +147,8 @@ record OnnxNode(
       throws IOException {
     String[] name = {""};
     long[] number = {0};
-    long[][] numbers = {{}};
+    // Trees have hundreds of thousands, each a field of its own.
+    LongStream.Builder numbers = LongStream.builder();
     OnnxTensor[] tensor = {null};
     file.fields(
         attribute,
@@ -155,7 +156,7 @@ record OnnxNode(
           switch ((int) field.number()) {
             case Onnx.ATTRIBUTE_NAME -> name[0] = file.text(field);
             case Onnx.ATTRIBUTE_INT -> number[0] = field.value();
-            case Onnx.ATTRIBUTE_INTS -> numbers[0] = file.plusNumbers(numbers[0], field);
+            case Onnx.ATTRIBUTE_INTS -> file.numbers(field, numbers);
             case Onnx.ATTRIBUTE_TENSOR -> tensor[0] = OnnxTensor.read(file, field);
             case Onnx.ATTRIBUTE_GRAPH, Onnx.ATTRIBUTE_GRAPHS -> capture(file, field, captured);
             default -> {
@@ -166,10 +167,7 @@ record OnnxNode(
     attributes.put(
         name[0],
         new Attribute(
-            number[0],
-            Arrays.stream(numbers[0]).boxed().toList(),
-            tensor[0],
-            new Pieces().copy(attribute)));
+            number[0], numbers.build().boxed().toList(), tensor[0], new Pieces().copy(attribute)));
   }
 
   /** Collects every name that a subgraph reads, whether it is its own or not. */

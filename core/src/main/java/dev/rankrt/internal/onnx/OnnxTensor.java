@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 
 /**
  * A constant of a model, without its values. Immutable.
@@ -20,13 +21,13 @@ record OnnxTensor(String name, List<Long> dimensions, long element, List<Field> 
   static OnnxTensor read(ProtoFile file, Field tensor) throws IOException {
     String[] name = {""};
     long[] element = {0};
-    long[][] dimensions = {{}};
+    LongStream.Builder dimensions = LongStream.builder();
     List<Field> values = new ArrayList<>();
     file.fields(
         tensor,
         field -> {
           switch ((int) field.number()) {
-            case Onnx.TENSOR_DIMENSION -> dimensions[0] = file.plusNumbers(dimensions[0], field);
+            case Onnx.TENSOR_DIMENSION -> file.numbers(field, dimensions);
             case Onnx.TENSOR_ELEMENT -> element[0] = field.value();
             case Onnx.TENSOR_NAME -> name[0] = file.text(field);
             case Onnx.TENSOR_RAW, Onnx.TENSOR_INT32, Onnx.TENSOR_INT64 -> values.add(field);
@@ -36,7 +37,7 @@ record OnnxTensor(String name, List<Long> dimensions, long element, List<Field> 
           }
         });
     return new OnnxTensor(
-        name[0], Arrays.stream(dimensions[0]).boxed().toList(), element[0], List.copyOf(values));
+        name[0], dimensions.build().boxed().toList(), element[0], List.copyOf(values));
   }
 
   long[] shape() {
@@ -51,11 +52,15 @@ record OnnxTensor(String name, List<Long> dimensions, long element, List<Field> 
         || values.stream().mapToLong(Field::length).sum() > MAX_BYTES) {
       return null;
     }
-    long[] numbers = {};
+    LongStream.Builder read = LongStream.builder();
     for (Field field : values) {
-      numbers =
-          field.number() == Onnx.TENSOR_RAW ? raw(file, field) : file.plusNumbers(numbers, field);
+      if (field.number() == Onnx.TENSOR_RAW) {
+        Arrays.stream(raw(file, field)).forEach(read);
+      } else {
+        file.numbers(field, read);
+      }
     }
+    long[] numbers = read.build().toArray();
     return numbers.length == (dimensions.isEmpty() ? 1 : dimensions.get(0)) ? numbers : null;
   }
 

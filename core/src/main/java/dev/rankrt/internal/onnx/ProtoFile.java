@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.function.LongConsumer;
 
 /**
  * A file that is one message of Protocol Buffers: fields, each a tag with a number and a wire type,
@@ -136,22 +136,18 @@ final class ProtoFile implements AutoCloseable {
     return bytes;
   }
 
-  /** Adds the numbers of a field that repeats: one of them, or many that are packed. */
-  long[] plusNumbers(long[] numbers, Field field) throws IOException {
+  /** Gives away the numbers of a field that repeats: one of them, or many that are packed. */
+  void numbers(Field field, LongConsumer numbers) throws IOException {
     if (field.kind() == VARINT) {
-      long[] more = Arrays.copyOf(numbers, numbers.length + 1);
-      more[numbers.length] = field.value();
-      return more;
+      numbers.accept(field.value());
+      return;
     }
     requireBytes(field);
-    long[] more = Arrays.copyOf(numbers, Math.toIntExact(numbers.length + field.length()));
-    int count = numbers.length;
     for (long at = field.from(); at < field.end(); ) {
       Varint read = varint(at, field.end());
-      more[count++] = read.value();
+      numbers.accept(read.value());
       at = read.end();
     }
-    return Arrays.copyOf(more, count);
   }
 
   /** Fills a buffer from a place in the file on. */

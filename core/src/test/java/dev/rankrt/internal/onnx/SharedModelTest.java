@@ -7,6 +7,7 @@ import static java.util.stream.Collectors.toSet;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.Device;
@@ -24,6 +25,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -303,6 +305,19 @@ class SharedModelTest {
             .node("Neg", "x", "y")
             .output("z", FLOAT, BATCH, 2);
     assertRefused(model, sharing().shared("x", 0, 1), "'Neg_to_z' reads 'y'");
+  }
+
+  @Test
+  void treesWithManyNodes_areReadInNoTime() throws IOException {
+    long[] nodes = new long[400_000];
+    OnnxModel model =
+        new OnnxModel()
+            .input("x", FLOAT, BATCH, 2)
+            .node("Trees", "x", "y", Attribute.ofList("nodes_treeids", nodes))
+            .output("y", FLOAT, BATCH, 2);
+    Path file = written(model.bytes());
+    Map<String, List<Columns>> shared = sharing().shared("x", 0, 1).build().shared();
+    assertTimeoutPreemptively(Duration.ofSeconds(10), () -> SharedModel.open(file, shared).close());
   }
 
   @Test
