@@ -18,7 +18,8 @@ import java.util.function.Function;
 
 /**
  * Results as JSON: a record is an object with its components' names in their order, an {@link
- * Optional} its value or {@code null}, an {@link Instant} and a {@link Path} their text.
+ * Optional} its value or {@code null}, an {@link Instant} and a {@link Path} their text, and so is
+ * a double that is no number, for which JSON has nothing else.
  */
 public final class Json {
   private static final Gson GSON =
@@ -27,6 +28,8 @@ public final class Json {
           .disableHtmlEscaping()
           .serializeNulls()
           .registerTypeAdapterFactory(new OptionalFactory())
+          .registerTypeAdapter(double.class, new Doubles())
+          .registerTypeAdapter(Double.class, new Doubles())
           .registerTypeAdapter(Instant.class, new Text<>(Instant::parse))
           .registerTypeHierarchyAdapter(Path.class, new Text<>(Path::of))
           .create();
@@ -71,6 +74,31 @@ public final class Json {
         return parse.apply(text);
       } catch (RuntimeException e) {
         throw new JsonParseException(e.getMessage() + " at path " + in.getPreviousPath(), e);
+      }
+    }
+  }
+
+  /** Gson itself refuses what is no number: a lost file, after minutes of measuring. */
+  private static final class Doubles extends TypeAdapter<Double> {
+    @Override
+    public void write(JsonWriter out, Double value) throws IOException {
+      if (value == null || Double.isFinite(value)) {
+        out.value(value);
+      } else {
+        out.value(value.toString());
+      }
+    }
+
+    @Override
+    public Double read(JsonReader in) throws IOException {
+      if (in.peek() == JsonToken.NULL) {
+        in.nextNull();
+        return null;
+      }
+      try {
+        return in.nextDouble();
+      } catch (NumberFormatException e) {
+        throw new JsonParseException(e);
       }
     }
   }

@@ -56,6 +56,18 @@ class JsonTest {
     assertEquals(OUTER, Json.read(Json.write(OUTER), Outer.class));
   }
 
+  record Doubles(double one, double other, Optional<Double> more) {}
+
+  /** What FP16 costs, where its outputs overflow. */
+  @Test
+  void doublesThatAreNoNumbers_areTextAndComeBack() {
+    Doubles doubles = new Doubles(Double.NaN, 0.5, Optional.of(Double.POSITIVE_INFINITY));
+    String json = Json.write(doubles);
+    assertEquals(
+        "{\"one\":\"NaN\",\"other\":0.5,\"more\":\"Infinity\"}", json.replaceAll("\\s", ""));
+    assertEquals(doubles, Json.read(json, Doubles.class));
+  }
+
   @Test
   void aTimeThatIsNone_isNoJsonOfTheRecord() {
     assertThrows(JsonParseException.class, () -> Json.read("{\"at\": \"yesterday\"}", Outer.class));
