@@ -384,7 +384,9 @@ final class Charts {
   private static List<Figures> shown(CapacitySearch.Capacity server) {
     // A rate that was tried twice is what its second try made it.
     SortedMap<Double, Figures> byRate = new TreeMap<>();
-    server.probes().forEach(figures -> byRate.put(figures.offeredPerSecond(), figures));
+    server.probes().stream()
+        .filter(figures -> !figures.mayBeWithin(server.slaMillis()))
+        .forEach(figures -> byRate.put(figures.offeredPerSecond(), figures));
     List<Figures> shown = new ArrayList<>();
     for (Figures figures : byRate.values()) {
       shown.add(figures);

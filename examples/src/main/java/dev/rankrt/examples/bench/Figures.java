@@ -137,6 +137,11 @@ record Figures(
     return p99Micros.isPresent() && p99Micros.get() <= millis * 1e3;
   }
 
+  /** Tells whether too few requests came to tell, each of which was answered within a time. */
+  boolean mayBeWithin(double millis) {
+    return p99Micros.isEmpty() && unanswered == 0 && maxMicros <= millis * 1e3;
+  }
+
   /** Returns the same figures with how the GPU was used. */
   Figures with(Optional<GpuUse> use) {
     return with(distribution, use);

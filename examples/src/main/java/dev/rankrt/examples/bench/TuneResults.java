@@ -73,7 +73,11 @@ record TuneResults(
                         Units.micros(best.p99Micros()),
                         Units.count(best.samples())))
             .orElse("\nNo rate stays within the limit.\n"));
-    if (!met) {
+    if (found.after().figures().mayBeWithin(traffic.slaMillis())) {
+      text.append(
+          "Too few requests came to tell whether the limit is met at the rate asked for: give a"
+              + " longer --duration.\n");
+    } else if (!met) {
       text.append("The limit is not met at the rate asked for.\n");
     }
     return text.append('\n').append(java).toString();

@@ -68,6 +68,20 @@ class CapacitySearchTest {
     assertEquals(850, found.best().orElseThrow().offeredPerSecond(), 10);
   }
 
+  @Test
+  void firstGuessWithTooFewRequestsToTell_isLeftUpwards() throws IOException {
+    CapacitySearch.Capacity found = CapacitySearch.find(20, 7, 10, rate -> millisEach(rate, 2));
+
+    assertEquals(800, found.best().orElseThrow().offeredPerSecond(), 120);
+  }
+
+  /** The same server, measured for less time. */
+  private static Figures millisEach(double rate, int seconds) {
+    PlayedClock clock = new PlayedClock();
+    PlayedServer server = new PlayedServer(clock, call -> MILLI);
+    return Load.open(server, clock, rate, 1, Duration.ofSeconds(seconds), Duration.ofSeconds(1));
+  }
+
   @Property(tries = 200)
   void capacity_isFoundToAThirtySecondOfItsOctave_fromAnywhereNear(
       @ForAll @DoubleRange(min = 1, max = 1e6) double capacity,

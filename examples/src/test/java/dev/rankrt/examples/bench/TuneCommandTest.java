@@ -1,6 +1,7 @@
 package dev.rankrt.examples.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.examples.RankRt;
@@ -60,6 +61,17 @@ class TuneCommandTest {
         out.toString().contains("EngineOptions options = EngineOptions.builder()"), out::toString);
     assertTrue(out.toString().contains(results.java()), out::toString);
     assertTrue(out.toString().contains("In all"), out::toString);
+  }
+
+  @Test
+  void rateWithTooFewRequestsToTell_isNotSaidToMissTheLimit() throws IOException {
+    TINY.writeIfMissing(folder.resolve("tiny.onnx"));
+    int code = tune("--device", "cpu", "--quick", "--rate", "10", "--sla", "500", "--id-max", "4");
+
+    assertEquals(1, code, err::toString);
+    assertTrue(out.toString().contains("Too few requests came to tell"), out::toString);
+    assertFalse(out.toString().contains("The limit is not met"), out::toString);
+    assertFalse(out.toString().contains("No rate stays within the limit"), out::toString);
   }
 
   @Test
