@@ -327,6 +327,10 @@ final class LateBroadcast {
     if (split != null && rows) {
       return null;
     }
+    boolean slope = node.operator().equals("PRelu") && inputs.get(0).kind() == Kind.SHARED;
+    if (slope && (split != null || rows)) {
+      return null; // it broadcasts its second input only
+    }
     long[] shape = rank == 0 ? fixedBroadcast(inputs) : rowBroadcast(inputs, rank);
     if (shape == null) {
       return null;

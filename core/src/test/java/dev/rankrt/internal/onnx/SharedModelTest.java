@@ -235,6 +235,34 @@ class SharedModelTest {
     }
   }
 
+  @Test
+  void prelu_ofTheUsersWithTheCandidatesSlopes_hasARowForEveryCandidate() throws IOException {
+    OnnxModel model =
+        new OnnxModel()
+            .input("user", FLOAT, BATCH, 2)
+            .input("slope", FLOAT, BATCH, 2)
+            .node("PRelu", "user slope", "y")
+            .output("y", FLOAT, BATCH, 2);
+    Path file = written(model.bytes());
+    float[] expected = {-1, 4, -3, 4};
+    try (Engine engine = Engine.open(file, sharing().shared("user").build());
+        Session session = engine.newSession()) {
+      session.input("user").put(new float[] {-1, 4});
+      session.input("slope").put(new float[] {1, 2, 3, 4});
+      session.run(2);
+      assertArrayEquals(expected, session.output("y").toFloatArray());
+    }
+    EngineOptions inPart = sharing().shared("user").shared("slope", 1, 2).build();
+    try (Engine engine = Engine.open(file, inPart);
+        Session session = engine.newSession()) {
+      session.input("user").put(new float[] {-1, 4});
+      session.input("slope").put(new float[] {1, 3});
+      session.input("slope.user").put(new float[] {2});
+      session.run(2);
+      assertArrayEquals(expected, session.output("y").toFloatArray());
+    }
+  }
+
   private void assertRefused(OnnxModel model, EngineOptions.Builder options, String... parts)
       throws IOException {
     Path file = written(model.bytes());
