@@ -135,10 +135,26 @@ public final class SharedModel implements ReadableByteChannel {
         share(model, pass, input, spec, columns, candidatesInputs, usersInputs);
       }
     }
+    if (signature.fixedBatch() > 0) {
+      leadWith(candidates, candidatesInputs);
+    }
     List<Input> all = new ArrayList<>(candidatesInputs);
     all.addAll(usersInputs);
     graph.inputs.stream().filter(input -> !inputs.contains(input)).forEach(all::add);
     return graph.written(all, pass.rewrite());
+  }
+
+  /** Lets an input tell the batch that the model has: the first one that is no scalar does. */
+  private static void leadWith(String candidates, List<Input> inputs) {
+    int first = 0;
+    while (inputs.get(first).dimensions().isEmpty()) {
+      first++;
+    }
+    int place = first;
+    while (!inputs.get(place).name().equals(candidates)) {
+      place++;
+    }
+    inputs.add(first, inputs.remove(place));
   }
 
   private static void share(

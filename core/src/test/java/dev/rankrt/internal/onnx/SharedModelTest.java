@@ -236,6 +236,28 @@ class SharedModelTest {
   }
 
   @Test
+  void fixedBatch_thatOnlyTheUsersInputTellsFirst_isTheModels() throws IOException {
+    OnnxModel model =
+        new OnnxModel()
+            .input("user", FLOAT, 3, 2)
+            .input("weights", FLOAT, 2)
+            .input("item", FLOAT, 3, 2)
+            .node("Mul", "item weights", "weighted")
+            .node("Add", "weighted user", "y")
+            .output("y", FLOAT, 3, 2);
+    Path file = written(model.bytes());
+    try (Engine engine = Engine.open(file, sharing().shared("user").build());
+        Session session = engine.newSession()) {
+      assertEquals(3, engine.maxBatch());
+      session.input("user").put(new float[] {100, 200});
+      session.input("weights").put(new float[] {1, 2});
+      session.input("item").put(new float[] {1, 2, 3, 4});
+      session.run(2);
+      assertArrayEquals(new float[] {101, 204, 103, 208}, session.output("y").toFloatArray());
+    }
+  }
+
+  @Test
   void prelu_ofTheUsersWithTheCandidatesSlopes_hasARowForEveryCandidate() throws IOException {
     OnnxModel model =
         new OnnxModel()
