@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
 /**
  * An ONNX model that was rewritten for one user and many candidates, to be read instead of its
  * file. Its inputs are the candidates', in the model's order, and behind them the user's, with one
- * row. One thread at a time.
+ * row; where the model's batch is fixed, one that has it comes first. One thread at a time.
  */
 public final class SharedModel implements ReadableByteChannel {
   /** Before, attributes were what are inputs today, and Gemm could not do without a bias. */
