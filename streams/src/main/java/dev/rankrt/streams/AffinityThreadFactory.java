@@ -1,8 +1,7 @@
 package dev.rankrt.streams;
 
-import dev.rankrt.natives.internal.Uninterruptibly;
+import dev.rankrt.natives.internal.PlatformThreads;
 import java.util.Objects;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -76,8 +75,6 @@ public final class AffinityThreadFactory implements ThreadFactory {
    * @throws RuntimeException whatever the task threw, an {@link Error} as well
    */
   public <T> T call(Supplier<T> task) {
-    FutureTask<T> future = new FutureTask<>(Objects.requireNonNull(task, "task")::get);
-    newThread(future).start();
-    return Uninterruptibly.get(future);
+    return PlatformThreads.callOn(this, Objects.requireNonNull(task, "task"));
   }
 }

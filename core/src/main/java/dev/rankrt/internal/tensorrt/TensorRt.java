@@ -3,8 +3,7 @@ package dev.rankrt.internal.tensorrt;
 import dev.rankrt.natives.LoadOptions;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.Natives;
-import dev.rankrt.natives.internal.Uninterruptibly;
-import java.util.concurrent.FutureTask;
+import dev.rankrt.natives.internal.PlatformThreads;
 import java.util.function.Supplier;
 
 /**
@@ -44,8 +43,6 @@ record TensorRt(Natives natives, TensorRtLog log) {
    * of our own has none.
    */
   private static <T> T detached(Supplier<T> factory) {
-    FutureTask<T> task = new FutureTask<>(factory::get);
-    new Thread(task, "rankrt-tensorrt-log").start();
-    return Uninterruptibly.get(task);
+    return PlatformThreads.callOn(task -> new Thread(task, "rankrt-tensorrt-log"), factory);
   }
 }

@@ -4,7 +4,6 @@ import dev.rankrt.natives.LoadOptions;
 import dev.rankrt.natives.NativeInfo;
 import dev.rankrt.natives.NativeLoadException;
 import java.util.List;
-import java.util.concurrent.FutureTask;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +25,12 @@ public final class Natives {
     synchronized Natives get(LoadOptions options, Supplier<Machine> machine) {
       if (decidedBy == null) {
         try {
-          natives = uninterrupted(() -> new Natives(machine.get(), options));
+          // Not on this thread, which may be interrupted: JavaCPP and Extraction lock files, which
+          // would fail then, and this process would remember it for good.
+          natives =
+              PlatformThreads.callOn(
+                  task -> new Thread(task, "rankrt-loading"),
+                  () -> new Natives(machine.get(), options));
         } catch (NativeLoadException e) {
           failure = e;
         } catch (LinkageError e) {
@@ -47,16 +51,6 @@ public final class Natives {
         throw new NativeLoadException(failure.getMessage(), failure);
       }
       return natives;
-    }
-
-    /**
-     * Loads on a thread that nobody interrupts: JavaCPP and {@link Extraction} lock files, which
-     * fails on an interrupted one, and this process would remember it for good.
-     */
-    private static Natives uninterrupted(Supplier<Natives> load) {
-      FutureTask<Natives> task = new FutureTask<>(load::get);
-      new Thread(task, "rankrt-loading").start();
-      return Uninterruptibly.get(task);
     }
   }
 

@@ -4,6 +4,7 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.ThreadFactory;
 import java.util.function.Supplier;
 
 /**
@@ -33,11 +34,21 @@ public final class PlatformThreads {
    * @return what the work returned
    */
   public static <T> T call(Supplier<T> work) {
-    if (!isVirtual(Thread.currentThread())) {
-      return work.get();
-    }
+    return isVirtual(Thread.currentThread())
+        ? callOn(task -> new Thread(task, "rankrt-for-virtual"), work)
+        : work.get();
+  }
+
+  /**
+   * Runs something on a new thread, and waits. An interrupt reaches neither the wait nor the work;
+   * the calling thread's flag stays set.
+   *
+   * @return what the work returned
+   * @throws RuntimeException whatever the work threw, an {@link Error} as well
+   */
+  public static <T> T callOn(ThreadFactory threads, Supplier<T> work) {
     FutureTask<T> task = new FutureTask<>(work::get);
-    new Thread(task, "rankrt-for-virtual").start();
+    threads.newThread(task).start();
     return Uninterruptibly.get(task);
   }
 
