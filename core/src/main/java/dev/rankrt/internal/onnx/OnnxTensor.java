@@ -5,8 +5,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.function.LongConsumer;
 import java.util.stream.LongStream;
 
 /**
@@ -55,7 +55,7 @@ record OnnxTensor(String name, List<Long> dimensions, long element, List<Field> 
     LongStream.Builder read = LongStream.builder();
     for (Field field : values) {
       if (field.number() == Onnx.TENSOR_RAW) {
-        Arrays.stream(raw(file, field)).forEach(read);
+        raw(file, field, read);
       } else {
         file.numbers(field, read);
       }
@@ -64,13 +64,11 @@ record OnnxTensor(String name, List<Long> dimensions, long element, List<Field> 
     return numbers.length == (dimensions.isEmpty() ? 1 : dimensions.get(0)) ? numbers : null;
   }
 
-  private long[] raw(ProtoFile file, Field field) throws IOException {
+  private void raw(ProtoFile file, Field field, LongConsumer numbers) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap(file.bytes(field)).order(ByteOrder.LITTLE_ENDIAN);
     int width = element == Onnx.INT32 ? Integer.BYTES : Long.BYTES;
-    long[] numbers = new long[bytes.limit() / width];
-    for (int i = 0; i < numbers.length; i++) {
-      numbers[i] = width == Long.BYTES ? bytes.getLong(i * width) : bytes.getInt(i * width);
+    while (bytes.remaining() >= width) {
+      numbers.accept(width == Long.BYTES ? bytes.getLong() : bytes.getInt());
     }
-    return numbers;
   }
 }
