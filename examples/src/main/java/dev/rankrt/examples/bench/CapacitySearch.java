@@ -66,13 +66,16 @@ final class CapacitySearch {
   /** Something else on the machine can spoil a try: what fails has a second one. */
   private static Figures tryTwice(double rate, double slaMillis, Probe probe, List<Figures> probes)
       throws IOException {
+    Figures figures = tryOnce(rate, probe, probes);
+    return figures.within(slaMillis) || figures.mayBeWithin(slaMillis)
+        ? figures
+        : tryOnce(rate, probe, probes);
+  }
+
+  private static Figures tryOnce(double rate, Probe probe, List<Figures> probes)
+      throws IOException {
     Figures figures = probe.at(rate);
     probes.add(figures.withoutDistribution());
-    if (figures.within(slaMillis) || figures.mayBeWithin(slaMillis)) {
-      return figures;
-    }
-    Figures again = probe.at(rate);
-    probes.add(again.withoutDistribution());
-    return again;
+    return figures;
   }
 }
