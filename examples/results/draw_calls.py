@@ -32,6 +32,16 @@ def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") 
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kind and f" class={chr(34)}{kind}{chr(34)}"}>{words}</text>'
 
 
+def height(share: float) -> float:
+    """Where a share of the picture's height is."""
+    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
+
+
+def mark(y: float, words: str) -> list[str]:
+    """A line of the grid, and what it stands for."""
+    return [rule(y, "grid"), text(LEFT - 8, y + 4, words, "end")]
+
+
 def rule(y: float, kind: str) -> str:
     return f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="{kind}"/>'
 
@@ -62,12 +72,11 @@ def swap(figures: dict[str, float]) -> None:
         return LEFT + (WIDTH - LEFT - RIGHT) * seconds / end
 
     def y(value: float) -> float:
-        share = math.log(value / lowest) / math.log(highest / lowest)
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
+        return height(math.log(value / lowest) / math.log(highest / lowest))
 
     parts = []
     for value in (250, 500, 1000, 2000, 5000, 10_000):
-        parts += [rule(y(value), "grid"), text(LEFT - 8, y(value) + 4, micros(value), "end")]
+        parts += mark(y(value), micros(value))
     for second in range(0, int(end) + 1, 10):
         parts.append(text(x(second), HEIGHT - BOTTOM + 20, f"{second}", "middle"))
     parts.append(text(WIDTH - RIGHT, HEIGHT - 8, "seconds since the swap began", "end"))
@@ -89,11 +98,11 @@ def overload(figures: dict[str, float]) -> None:
 
     def y(requests: float) -> float:
         # One request has a bar, too: a fifth of a decade.
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (math.log10(requests) + 0.2) / (decades + 0.2)
+        return height((math.log10(requests) + 0.2) / (decades + 0.2))
 
     parts = []
     for decade in range(decades + 1):
-        parts += [rule(y(10**decade), "grid"), text(LEFT - 8, y(10**decade) + 4, f"{10**decade:,}", "end")]
+        parts += mark(y(10**decade), f"{10**decade:,}")
     for index, ((_, to), of) in enumerate(sorted(bins.items())):
         left = LEFT + index * slot
         for place, (which, style) in enumerate((("accepted", "answered"), ("refused", "refused"))):
