@@ -8,6 +8,7 @@ import org.openjdk.jcstress.annotations.JCStressTest;
 import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.IZI_Result;
+import org.openjdk.jcstress.infra.results.IZ_Result;
 import org.openjdk.jcstress.infra.results.I_Result;
 import org.openjdk.jcstress.infra.results.ZI_Result;
 import org.openjdk.jcstress.infra.results.ZZI_Result;
@@ -170,6 +171,42 @@ public final class ReplicaRaces {
       first.look(System.nanoTime(), 0);
       sleep();
       result.r1 = take(first);
+    }
+  }
+
+  // -------------------------------------------------------------------------- a device that is full
+
+  @JCStressTest
+  @Outcome(id = "0, true", expect = ACCEPTABLE, desc = "the caller finds room, and wakes a worker")
+  @Outcome(id = "1, true", expect = ACCEPTABLE, desc = "both see it, and the worker takes it")
+  @Outcome(id = "1, false", expect = ACCEPTABLE, desc = "the worker takes it")
+  @State
+  public static class CallerMeetsRunThatEnds {
+    private static final int LARGE_RUN = 4;
+    private static final Serving SERVING =
+        ClosedServing.of(LARGE_RUN, RankerOptions.builder().workers(3).build());
+
+    private final Replica replica =
+        new Replica(SERVING, SERVING.fleet().engine(), new Replica.Counters(), false);
+    private final Worker worker = replica.workers.get(0);
+
+    public CallerMeetsRunThatEnds() {
+      for (int i = 0; i < 2; i++) {
+        replica.submit(new Unstarted.Sum(LARGE_RUN));
+        replica.workers.get(i).take(LARGE_RUN);
+      }
+    }
+
+    @Actor
+    public void caller(IZ_Result result) {
+      replica.submit(new Unstarted.Sum(1));
+      result.r2 = replica.hasWork();
+    }
+
+    @Actor
+    public void worker(IZ_Result result) {
+      worker.ended();
+      result.r1 = LARGE_RUN - worker.take(LARGE_RUN);
     }
   }
 

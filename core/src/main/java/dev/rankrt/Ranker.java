@@ -28,7 +28,8 @@ import java.util.concurrent.TimeoutException;
  * }</pre>
  *
  * <p><b>Batching.</b> Requests that wait together run together, in runs of at most {@code maxBatch}
- * rows; larger requests are split and joined. Scores are those of a session, to the bit where the
+ * rows; larger requests are split and joined. A GPU that is busy with full runs is given a run that
+ * is not full only when one of those has ended. Scores are those of a session, to the bit where the
  * same bucket of rows ran. Where rows are not independent, in models with padding switched off or
  * with an input or output that has no batch, each request has a run of its own.
  *

@@ -32,6 +32,13 @@ import org.slf4j.LoggerFactory;
  * request its rows. So batches are what came in while the workers were busy: one request when there
  * is no load, full runs when there is too much, without a timer.
  *
+ * <p>A GPU on which {@value #RUNS_THAT_FILL_A_GPU} times the rows of a full run are under way is
+ * full: another run would only slow those down. It is begun all the same when what waits fills it;
+ * otherwise what waits is taken when one of those has ended, and is more by then. So the same
+ * requests make fewer runs, and each has more of the GPU: with five workers that begin whatever
+ * they find, all of them run all the time from half of the load on. On processors of their own runs
+ * do not slow each other down.
+ *
  * <p>Callers hold no lock on this way. Workers take turns at the queue's head: two that took from
  * it at once would fight for every part, and share what one run could do. One number holds the rows
  * that wait and, in its sign, whether the queue is closed: a request that was counted in is
@@ -72,6 +79,9 @@ final class Replica {
 
   private static final int FEWEST_WORKERS_OF_A_GPU = 2;
 
+  /** Runs of the largest size that keep a GPU busy, whatever runs beside them. */
+  private static final double RUNS_THAT_FILL_A_GPU = 1.5;
+
   /**
    * Room for the arrivals of so many runs: about ten milliseconds on a fast GPU, twice as long as a
    * swap holds it up at worst. Much less would refuse requests whenever the system holds a thread
@@ -104,6 +114,10 @@ final class Replica {
   private final boolean batching;
   private final int maxBatch;
   private final long capacity;
+
+  /** While so many rows run, a run that is not full only slows down the others. */
+  private final long rowsThatFill;
+
   private final ServiceTimes times;
   final List<Worker> workers = new ArrayList<>();
   private final ConcurrentLinkedQueue<Request.Part> queue = new ConcurrentLinkedQueue<>();
@@ -141,6 +155,10 @@ final class Replica {
         options.queueCapacity().isPresent()
             ? options.queueCapacity().getAsInt()
             : (long) RUNS_THAT_WAIT * maxBatch;
+    this.rowsThatFill =
+        batching && device().type() == Device.Type.GPU
+            ? (long) (RUNS_THAT_FILL_A_GPU * maxBatch)
+            : Long.MAX_VALUE;
     this.times = new ServiceTimes(maxBatch);
     int count = options.workers().orElseGet(this::usualWorkers);
     for (int i = 0; i < count; i++) {
@@ -253,7 +271,11 @@ final class Replica {
 
   /** Returns the rows that wait or run. */
   long load() {
-    long rows = waitingRows();
+    return waitingRows() + runningRows();
+  }
+
+  private long runningRows() {
+    long rows = 0;
     for (int i = 0; i < workers.size(); i++) { // no iterator: this is every request's way
       rows += workers.get(i).runningRows();
     }
@@ -267,7 +289,7 @@ final class Replica {
     Admission admission = admit(request);
     if (admission == Admission.ACCEPTED) {
       enqueue(request);
-      wakeOne();
+      wakeOneForWork();
     }
     return admission;
   }
@@ -338,9 +360,16 @@ final class Replica {
    * window in time for it.
    */
   private long nanosToAllow(long rowsAhead, int rows, long now) {
+    boolean waitsForAnEnd = rowsAhead + rows < maxBatch && isFull();
     long untilFree = Long.MAX_VALUE;
     for (int i = 0; i < workers.size(); i++) {
-      untilFree = Math.min(untilFree, workers.get(i).nanosUntilFree(now));
+      Worker worker = workers.get(i);
+      if (!waitsForAnEnd || worker.runningRows() > 0) {
+        untilFree = Math.min(untilFree, worker.nanosUntilFree(now));
+      }
+    }
+    if (untilFree == Long.MAX_VALUE) {
+      untilFree = 0; // all have ended meanwhile
     }
     long runsBefore;
     int lastRun;
@@ -410,8 +439,9 @@ final class Replica {
     }
   }
 
-  private void wakeOne() {
-    if (looking.get() > 0) {
+  /** Wakes a worker if there is something for one to take, and none that looks for it. */
+  void wakeOneForWork() {
+    if (looking.get() > 0 || !hasWork()) {
       return;
     }
     for (int i = 0; i < workers.size(); i++) {
@@ -448,11 +478,20 @@ final class Replica {
     looking.decrementAndGet();
   }
 
-  /** Wakes another worker where the one that took its part has left something. */
-  void taken() {
-    if (!queue.isEmpty()) {
-      wakeOne();
+  /**
+   * Tells whether a worker should take what waits: not, while the device is full, before that fills
+   * a run. A worker that has run something asks again.
+   */
+  boolean hasWork() {
+    Request.Part head = queue.peek();
+    if (head == null) {
+      return false;
     }
+    return waitingRows() >= maxBatch || !isFull() || head.runsAlone();
+  }
+
+  private boolean isFull() {
+    return runningRows() >= rowsThatFill;
   }
 
   void succeeded() {

@@ -67,10 +67,6 @@ abstract class Request<A> extends CompletableFuture<A> {
     return rows;
   }
 
-  final boolean alone() {
-    return alone;
-  }
-
   final boolean expiresBefore(long time) {
     return deadline != NO_DEADLINE && deadline - time < 0;
   }
@@ -235,6 +231,11 @@ abstract class Request<A> extends CompletableFuture<A> {
 
     boolean waits() {
       return waiting;
+    }
+
+    boolean runsAlone() {
+      Request<?> known = request;
+      return known != null && known.alone;
     }
 
     /**

@@ -191,7 +191,7 @@ final class Worker implements Runnable {
   }
 
   private boolean nothingToDo() {
-    return replica.queue().isEmpty() && !replica.isDone();
+    return !replica.hasWork() && !replica.isDone();
   }
 
   /** Takes what waits and answers it. */
@@ -202,7 +202,7 @@ final class Worker implements Runnable {
         return;
       }
       gather();
-      replica.taken();
+      replica.wakeOneForWork(); // for what it left
       run(batch);
     } catch (RuntimeException | Error e) {
       // Memory ran out, or this code is wrong: nobody may wait for an answer that never comes.
@@ -279,6 +279,9 @@ final class Worker implements Runnable {
 
   /** Their rows leave the count together: every caller counts there, and would have to wait. */
   private int takeLocked(int firstRoom) {
+    if (batch.isEmpty() && !replica.hasWork()) {
+      return firstRoom; // another was faster
+    }
     int room = firstRoom;
     int rows = replica.maxBatch() - room;
     int claimed = 0;
@@ -287,7 +290,7 @@ final class Worker implements Runnable {
       Request.Part part;
       while (room > 0 && expired.size() < MOST_EXPIRED && (part = replica.queue().peek()) != null) {
         Request<?> request = part.request;
-        boolean alone = request != null && request.alone();
+        boolean alone = part.runsAlone();
         if (part.waits() && (part.rows > room || (alone && !batch.isEmpty()))) {
           return alone ? 0 : room;
         }
@@ -311,6 +314,9 @@ final class Worker implements Runnable {
       }
       return room;
     } finally {
+      if (rows > 0) {
+        running(rows, now); // with the lock held: who takes next must know
+      }
       if (claimed > 0) {
         replica.left(claimed);
       }
@@ -328,10 +334,10 @@ final class Worker implements Runnable {
     long start = System.nanoTime();
     int rows = copyIn(parts);
     if (rows == 0) {
+      runningRows = 0;
       return;
     }
-    busyUntil = start + replica.times().of(rows);
-    runningRows = rows;
+    running(rows, start);
     try {
       parts.get(0).request.execute(session, rows);
       replica.succeeded();
@@ -343,9 +349,20 @@ final class Worker implements Runnable {
     Replica.Counters counters = replica.counters();
     counters.batches.increment();
     counters.rows.add(rows);
+    ended(); // before those are answered who may do something else here first
     copyOut(parts);
-    runningRows = 0;
     replica.times().ended(rows, System.nanoTime() - start);
+  }
+
+  /** Has given the device back, and leaves what waits to another, who may be asleep. */
+  void ended() {
+    runningRows = 0;
+    replica.wakeOneForWork();
+  }
+
+  private void running(int rows, long since) {
+    busyUntil = since + replica.times().of(rows);
+    runningRows = rows;
   }
 
   /** Copies what is still wanted, takes the rest out of the batch, and returns the rows. */

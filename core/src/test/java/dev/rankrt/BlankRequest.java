@@ -3,7 +3,11 @@ package dev.rankrt;
 /** A request of rows without values, of which only the way through the queue matters. */
 class BlankRequest extends Request<float[]> {
   BlankRequest(int rows, long deadline) {
-    super(rows, false, deadline);
+    this(rows, false, deadline);
+  }
+
+  BlankRequest(int rows, boolean alone, long deadline) {
+    super(rows, alone, deadline);
   }
 
   @Override

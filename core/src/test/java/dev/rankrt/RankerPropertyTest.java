@@ -54,7 +54,7 @@ class RankerPropertyTest {
   void answers_areThoseOfTheirRequests(
       @ForAll("requests") List<Asked> requests,
       @ForAll @IntRange(min = 1, max = 8) int maxBatch,
-      @ForAll @IntRange(min = 1, max = 3) int workers,
+      @ForAll @IntRange(min = 1, max = 5) int workers,
       @ForAll @IntRange(min = 1, max = 3) int devices,
       @ForAll @IntRange(min = 1, max = 100) int capacity,
       @ForAll boolean window)

@@ -54,7 +54,7 @@ class RankerTest {
   private static final long PATIENCE_SECONDS = 30;
   private static final int MAX_BATCH = 4;
 
-  private final FakeBackend backend = new FakeBackend("fake", Device.Type.GPU);
+  private FakeBackend backend = new FakeBackend("fake", Device.Type.GPU);
   private final List<Integer> runs = new ArrayList<>();
   private final Semaphore entered = new Semaphore(0);
   private final Semaphore mayLeave = new Semaphore(0);
@@ -266,6 +266,84 @@ class RankerTest {
       assertAnswer(i, MAX_BATCH, one);
       assertAnswer(i, MAX_BATCH, other);
     }
+  }
+
+  @Test
+  void run_thatIsNotFull_waitsWhileOthersFillTheGpu() throws Exception {
+    open(options -> options.workers(4));
+    List<CompletableFuture<float[]>> full = fillTheGpu();
+    List<CompletableFuture<float[]>> waiting = List.of(ask(10, 1), ask(20, 1));
+    assertNoRun();
+    CompletableFuture<float[]> last = ask(30, 2);
+    awaitRuns(1);
+    assertEquals(List.of(MAX_BATCH, MAX_BATCH, MAX_BATCH), runs, "now it is full");
+    CompletableFuture<float[]> late = ask(40, 1);
+    mayLeave.release(1);
+    assertNoRun();
+    mayLeave.release(1);
+    awaitRuns(1);
+    mayLeave.release(2);
+    for (int i = 0; i < full.size(); i++) {
+      assertAnswer(i, MAX_BATCH, full.get(i));
+    }
+    assertAnswer(10, 1, waiting.get(0));
+    assertAnswer(20, 1, waiting.get(1));
+    assertAnswer(30, 2, last);
+    assertAnswer(40, 1, late);
+    assertEquals(List.of(MAX_BATCH, MAX_BATCH, MAX_BATCH, 1), runs);
+  }
+
+  /** Holds as many runs as fill a GPU. */
+  private List<CompletableFuture<float[]>> fillTheGpu() throws InterruptedException {
+    hold();
+    List<CompletableFuture<float[]>> full = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      full.add(ask(i, MAX_BATCH));
+      awaitRuns(1);
+    }
+    return full;
+  }
+
+  private void assertNoRun() throws InterruptedException {
+    assertFalse(entered.tryAcquire(100, TimeUnit.MILLISECONDS), () -> "runs of " + runs);
+  }
+
+  @Test
+  void gpu_isNoLongerFullWhileAnswersAreHandedOut() throws Exception {
+    open(options -> options.workers(3));
+    List<CompletableFuture<float[]>> full = fillTheGpu();
+    CountDownLatch answered = new CountDownLatch(1);
+    List<CompletableFuture<Void>> actions =
+        full.stream().map(answer -> answer.thenRun(() -> awaitQuietly(answered))).toList();
+    CompletableFuture<float[]> single = ask(10, 1);
+    assertNoRun();
+    mayLeave.release(3);
+    assertAnswer(10, 1, single);
+    answered.countDown();
+    for (CompletableFuture<Void> action : actions) {
+      action.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void processors_areNeverFull() throws Exception {
+    backend = new FakeBackend("fake", Device.Type.CPU);
+    open(options -> options.devices(Device.cpu()).workers(3));
+    fillTheGpu();
+    CompletableFuture<float[]> single = ask(10, 1);
+    awaitRuns(1);
+    mayLeave.release(3);
+    assertAnswer(10, 1, single);
+  }
+
+  @Test
+  void rows_thatDependOnEachOther_doNotWaitForMore() throws Exception {
+    open(EngineOptions.builder().padding(false), options -> options.workers(3));
+    fillTheGpu();
+    CompletableFuture<float[]> single = ask(10, 1);
+    awaitRuns(1);
+    mayLeave.release(3);
+    assertAnswer(10, 1, single);
   }
 
   private static void awaitQuietly(CyclicBarrier barrier) {

@@ -3,6 +3,7 @@ package dev.rankrt;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -189,6 +190,68 @@ class WorkerTest {
     assertEquals(RUN - 1, worker.take(RUN));
     assertTrue(replica.queue().isEmpty());
     assertFalse(other.isDone());
+  }
+
+  @Test
+  void worker_thatAnotherWasFasterThan_takesNothingAndGoesOn() {
+    for (int i = 0; i < 5; i++) {
+      worker.serve();
+    }
+    assertEquals(RUN, worker.take(RUN));
+    assertNull(replica.failure());
+  }
+
+  /** Returns a replica of which two workers of three have taken a run each. */
+  private Replica full() {
+    Serving three = ClosedServing.of(RUN, RankerOptions.builder().workers(3).build());
+    Replica full = new Replica(three, three.fleet().engine(), counters, false);
+    for (int i = 0; i < 2; i++) {
+      full.submit(new BlankRequest(RUN, Request.NO_DEADLINE));
+      assertEquals(0, full.workers.get(i).take(RUN));
+    }
+    return full;
+  }
+
+  @Test
+  void request_thatDoesNotFillARun_isTakenOnceTheGpuIsNotFullAnyMore() {
+    Replica full = full();
+    full.submit(new BlankRequest(1, Request.NO_DEADLINE));
+    Worker idle = full.workers.get(2);
+    for (int i = 0; i < 5; i++) {
+      idle.serve();
+    }
+    assertEquals(1, full.waitingRows());
+    assertNull(full.failure());
+    full.workers.get(0).serve(); // its run has ended
+    assertEquals(RUN - 1, idle.take(RUN));
+  }
+
+  @Test
+  void deadline_thatLeavesNoTimeToWaitForARunThatEnds_isRefused() {
+    Replica full = full();
+    long run = HOUR / 8;
+    full.times().ended(RUN, run);
+    full.times().ended(1, run);
+    for (int i = 0; i < 2; i++) {
+      full.submit(new BlankRequest(RUN, Request.NO_DEADLINE));
+      assertEquals(0, full.workers.get(i).take(RUN)); // begun when runs are known to be long
+    }
+    assertEquals(
+        Replica.Admission.LATE, full.submit(new BlankRequest(1, System.nanoTime() + 3 * run)));
+    assertEquals(
+        Replica.Admission.ACCEPTED, full.submit(new BlankRequest(1, System.nanoTime() + 4 * run)));
+    assertEquals(
+        Replica.Admission.ACCEPTED,
+        replica.submit(new BlankRequest(1, System.nanoTime() + 2 * run)),
+        "nothing runs there");
+  }
+
+  @Test
+  void request_thatMustRunAlone_doesNotWaitForOthersToShareItsRun() {
+    Replica full = full();
+    full.submit(new BlankRequest(1, true, Request.NO_DEADLINE));
+    assertEquals(0, full.workers.get(2).take(RUN));
+    assertEquals(0, full.waitingRows());
   }
 
   @Test
