@@ -1,6 +1,7 @@
 package dev.rankrt.memory.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -15,6 +16,7 @@ import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -34,6 +36,7 @@ class DevicePoolTest extends PoolContract {
 
   @Test
   void memory_comesFromThePoolsDevice_andTheThreadsDeviceIsPutBack() throws Exception {
+    cuda.setDevice(0);
     Pool<?> pool = pool();
     try (Lease lease = pool.acquire(1, "a")) {
       assertEquals(1, cuda.deviceOf(lease.address()));
@@ -45,6 +48,25 @@ class DevicePoolTest extends PoolContract {
     long before = cuda.calls("setDevice");
     pool.acquire(1, "a").close();
     assertEquals(before, cuda.calls("setDevice"));
+  }
+
+  @Test
+  void memory_ofOneDevice_createsNoContextOnAnother() throws Exception {
+    Pool<?> pool = pool();
+    List<Future<?>> users = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      users.add(
+          run(
+              () -> {
+                pool.acquire(32 * KIB, "a", LONG).close();
+                return pool.trim(0);
+              }));
+    }
+    for (Future<?> user : users) {
+      user.get();
+    }
+    assertTrue(cuda.contextExists(1));
+    assertFalse(cuda.contextExists(0));
   }
 
   @Test
@@ -69,6 +91,7 @@ class DevicePoolTest extends PoolContract {
 
   @Test
   void allocation_thatFails_changesNothing() throws Exception {
+    cuda.setDevice(0);
     Pool<?> pool = pool();
     PoolStats before = pool.stats();
     cuda.failNext("allocate", 999, "cudaErrorUnknown");

@@ -1,6 +1,7 @@
 package dev.rankrt.memory.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -72,6 +73,15 @@ class StagingPoolTest extends PoolContract {
     same.put(0, (byte) 1);
     untouched.close();
     assertEquals(1, same.get(0));
+  }
+
+  @Test
+  void memory_ofOneDevice_createsNoContextOnAnother() throws Exception {
+    StagingPool pool = create(config(), task -> new Thread(task).start());
+    pool.acquire(1, "a").close();
+    pool.trim(0);
+    assertTrue(cuda.contextExists(1));
+    assertFalse(cuda.contextExists(0));
   }
 
   @Test

@@ -12,6 +12,10 @@ import java.util.function.Supplier;
  * completes work when told to. Addresses are plain {@code long}s. Streams, events and graphs are
  * opaque objects, so that launching and waiting on the path of a call creates nothing.
  *
+ * <p>Since CUDA 12, making a device current creates its context, half a gigabyte of its memory, and
+ * binds that to the thread. On a thread without a context, almost any other call creates the one of
+ * device 0, whether or not anybody wants that device; {@link #useWithoutContext} prevents that.
+ *
  * <p>CUDA reports late: the error that a call returns may come from earlier work on the device.
  * Every method may therefore throw {@link CudaException}, or {@link
  * dev.rankrt.natives.DeviceLostException} when the context is gone for good.
@@ -66,15 +70,31 @@ public interface Cuda {
   /** Returns what CUDA says of a device. */
   DeviceProperties properties(int ordinal);
 
-  /** Makes a device current on the calling thread. */
+  /** Makes a device current on the calling thread, creating its context if there is none. */
   void setDevice(int ordinal);
+
+  /** Returns whether a context is current on the calling thread. Creates none. */
+  boolean hasContext();
+
+  /**
+   * Makes a device current on the calling thread if that has no context, for calls that need just
+   * some context: they would create the one of device 0.
+   */
+  default void useWithoutContext(int ordinal) {
+    if (!hasContext()) {
+      setDevice(ordinal);
+    }
+  }
 
   /** Returns the device that is current on the calling thread. */
   int device();
 
   /**
    * Runs something with a device current on the calling thread, and puts back the one that was; for
-   * a virtual thread on another one, on which the device stays current.
+   * a virtual thread on another one.
+   *
+   * <p>On a thread that had no context, the device stays current: "device 0", which CUDA says is
+   * current there, would get a context by being put back.
    *
    * @return what the work returned
    */
@@ -83,6 +103,10 @@ public interface Cuda {
   }
 
   private <T> T onDeviceHere(int ordinal, Supplier<T> work) {
+    if (!hasContext()) {
+      setDevice(ordinal);
+      return work.get();
+    }
     int before = device();
     if (before == ordinal) {
       return work.get();

@@ -6,6 +6,7 @@ import dev.rankrt.natives.CudaException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import org.bytedeco.cuda.cudart.CUctx_st;
 import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUgraphExec_st;
 import org.bytedeco.cuda.cudart.CUgraph_st;
@@ -25,6 +26,9 @@ import org.bytedeco.javacpp.SizeTPointer;
 final class JavacppCuda implements Cuda {
   /** {@code cudaMemcpyAsync} finds out from the addresses which way to copy. */
   private static final int ANY_DIRECTION = cudaMemcpyDefault;
+
+  /** {@code CUDA_ERROR_NOT_INITIALIZED}: nobody in this process has used CUDA yet. */
+  private static final int NOT_INITIALIZED = 3;
 
   /** A stream, with the pointers that its copies reuse so that copying creates nothing. */
   private static final class RealStream implements Stream {
@@ -127,6 +131,18 @@ final class JavacppCuda implements Cuda {
     int[] ordinal = new int[1];
     check(cudaGetDevice(ordinal), "cudaGetDevice");
     return ordinal[0];
+  }
+
+  @Override
+  public boolean hasContext() {
+    // The runtime cannot say: it calls device 0 current where nothing is.
+    CUctx_st context = new CUctx_st();
+    int code = cuCtxGetCurrent(context);
+    if (code != 0 && code != NOT_INITIALIZED) {
+      throw new CudaException(
+          "cuCtxGetCurrent reported CUresult " + code, code, "CUresult " + code);
+    }
+    return !context.isNull();
   }
 
   @Override

@@ -8,7 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.rankrt.natives.CudaException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.junit.jupiter.api.BeforeEach;
@@ -45,6 +48,38 @@ abstract class CudaContract {
     assertTrue(memory.freeBytes() > 0, memory::toString);
     assertTrue(memory.totalBytes() >= memory.freeBytes(), memory::toString);
     assertTrue(properties.totalBytes() >= memory.freeBytes(), properties::toString);
+  }
+
+  @Test
+  void thread_withoutAContext_saysSo_andAskingAboutDevicesCreatesNone() {
+    assertTrue(cuda.hasContext());
+    List<Boolean> answers =
+        onNewThread(
+            () -> {
+              List<Boolean> contexts = new ArrayList<>();
+              contexts.add(cuda.hasContext());
+              cuda.properties(cuda.deviceCount() - 1);
+              cuda.device();
+              contexts.add(cuda.hasContext());
+              cuda.setDevice(0);
+              contexts.add(cuda.hasContext());
+              return contexts;
+            });
+    assertEquals(List.of(false, false, true), answers);
+  }
+
+  @Test
+  void work_onADevice_leavesItCurrentOnAThreadThatHadNoContext() {
+    int last = cuda.deviceCount() - 1;
+    List<Integer> devices =
+        onNewThread(() -> List.of(cuda.onDevice(last, cuda::device), cuda.device()));
+    assertEquals(List.of(last, last), devices);
+    assertEquals(last, cuda.onDevice(last, cuda::device));
+    assertEquals(0, cuda.device());
+  }
+
+  private static <T> T onNewThread(Supplier<T> work) {
+    return PlatformThreads.callOn(task -> new Thread(task, "new"), work);
   }
 
   @Test
@@ -252,6 +287,7 @@ abstract class CudaContract {
       graph = cuda.endCapture(stream);
       cuda.memoryInfo();
       cuda.properties(0);
+      cuda.hasContext();
       assertEquals(registered, Pointer.totalCount(), scope::toString);
     }
     view.put(0, (byte) 3);

@@ -32,6 +32,9 @@ import java.util.concurrent.atomic.LongAdder;
  * <p>Work completes as it is enqueued. After {@link #holdWork} it waits until the test says {@link
  * #complete} or {@link #completeAll}; a thread that synchronises meanwhile really waits.
  *
+ * <p>Contexts come into being as they do since CUDA 12: {@link #setDevice} creates its device's,
+ * and on a thread without one nearly every other call creates device 0's.
+ *
  * <p>Work runs under the fake's one lock: a callback may use the fake, but must not wait for
  * another thread that does.
  */
@@ -50,12 +53,13 @@ public final class FakeCuda implements Cuda {
   private static final long SYNCHRONIZE_LIMIT_NANOS = TimeUnit.SECONDS.toNanos(20);
 
   private final List<DeviceProperties> devices;
-  private final ThreadLocal<int[]> current = ThreadLocal.withInitial(() -> new int[1]);
+  private final ThreadLocal<Current> current = ThreadLocal.withInitial(Current::new);
   private final Map<String, LongAdder> calls = new ConcurrentHashMap<>();
 
   // Everything below is guarded by the lock.
   private final Object lock = new Object();
   private final TreeMap<Long, Block> ledger = new TreeMap<>();
+  private final boolean[] contexts;
   private final long[] nextAddress;
   private final long[] deviceBytes;
   private final long[] peakDeviceBytes;
@@ -89,6 +93,7 @@ public final class FakeCuda implements Cuda {
       list.add(new DeviceProperties(i, "Fake GPU " + i, 9, 0, 132, totalBytes, bus, false));
     }
     this.devices = List.copyOf(list);
+    this.contexts = new boolean[devices];
     this.nextAddress = new long[devices];
     this.deviceBytes = new long[devices];
     this.peakDeviceBytes = new long[devices];
@@ -227,6 +232,13 @@ public final class FakeCuda implements Cuda {
     return adder == null ? 0 : adder.sum();
   }
 
+  /** Returns whether a device's context was created, by whichever thread. */
+  public boolean contextExists(int ordinal) {
+    synchronized (lock) {
+      return contexts[ordinal];
+    }
+  }
+
   /** Returns how many bytes of a device are allocated. */
   public long deviceBytes(int ordinal) {
     synchronized (lock) {
@@ -327,7 +339,7 @@ public final class FakeCuda implements Cuda {
   @Override
   public int deviceCount() {
     synchronized (lock) {
-      enter("deviceCount");
+      enterWithoutContext("deviceCount");
       return devices.size();
     }
   }
@@ -335,7 +347,7 @@ public final class FakeCuda implements Cuda {
   @Override
   public DeviceProperties properties(int ordinal) {
     synchronized (lock) {
-      enter("properties");
+      enterWithoutContext("properties");
       return devices.get(checkDevice("properties", ordinal));
     }
   }
@@ -343,16 +355,31 @@ public final class FakeCuda implements Cuda {
   @Override
   public void setDevice(int ordinal) {
     synchronized (lock) {
-      enter("setDevice");
-      current.get()[0] = checkDevice("setDevice", ordinal);
+      enterWithoutContext("setDevice");
+      current.get().device = checkDevice("setDevice", ordinal);
+      bindContext();
     }
+  }
+
+  @Override
+  public boolean hasContext() {
+    synchronized (lock) {
+      enterWithoutContext("hasContext");
+      return current.get().hasContext;
+    }
+  }
+
+  private void bindContext() {
+    Current thread = current.get();
+    thread.hasContext = true;
+    contexts[thread.device] = true;
   }
 
   @Override
   public int device() {
     synchronized (lock) {
-      enter("device");
-      return current.get()[0];
+      enterWithoutContext("device");
+      return current.get().device;
     }
   }
 
@@ -360,7 +387,7 @@ public final class FakeCuda implements Cuda {
   public MemoryInfo memoryInfo() {
     synchronized (lock) {
       enter("memoryInfo");
-      int device = current.get()[0];
+      int device = current.get().device;
       long total = devices.get(device).totalBytes();
       return new MemoryInfo(total - deviceBytes[device], total);
     }
@@ -371,7 +398,7 @@ public final class FakeCuda implements Cuda {
     synchronized (lock) {
       enter("synchronizeDevice");
       refuseInCapture("synchronizeDevice");
-      int device = current.get()[0];
+      int device = current.get().device;
       waitUntil(
           "synchronizeDevice",
           () -> streams.stream().noneMatch(s -> s.device == device && !s.queue.isEmpty()));
@@ -392,7 +419,7 @@ public final class FakeCuda implements Cuda {
     synchronized (lock) {
       enter("allocate");
       refuseInCapture("allocate");
-      int device = current.get()[0];
+      int device = current.get().device;
       if (bytes <= 0) {
         throw fault("allocate(" + bytes + ")");
       }
@@ -573,7 +600,7 @@ public final class FakeCuda implements Cuda {
   public Stream createStream(int priority) {
     synchronized (lock) {
       enter("createStream");
-      FakeStream stream = new FakeStream(nextHandle += 0x10, current.get()[0]);
+      FakeStream stream = new FakeStream(nextHandle += 0x10, current.get().device);
       streams.add(stream);
       return stream;
     }
@@ -628,7 +655,7 @@ public final class FakeCuda implements Cuda {
   public Event createEvent(boolean timing, boolean blocking) {
     synchronized (lock) {
       enter("createEvent");
-      FakeEvent event = new FakeEvent(current.get()[0], timing);
+      FakeEvent event = new FakeEvent(current.get().device, timing);
       events.add(event);
       return event;
     }
@@ -857,8 +884,16 @@ public final class FakeCuda implements Cuda {
     adder.increment();
   }
 
-  /** Counts a call and lets a scripted failure happen. */
+  /** Counts a call that needs a context, and lets a scripted failure happen. */
   private void enter(String call) {
+    if (lost == null) {
+      bindContext();
+    }
+    enterWithoutContext(call);
+  }
+
+  /** Counts a call and lets a scripted failure happen. */
+  private void enterWithoutContext(String call) {
     count(call);
     if (lost != null) {
       throw error(call, lost.code, lost.name);
@@ -922,6 +957,12 @@ public final class FakeCuda implements Cuda {
 
   private static String hex(long address) {
     return "0x" + Long.toHexString(address);
+  }
+
+  /** What a thread has. */
+  private static final class Current {
+    int device;
+    boolean hasContext;
   }
 
   private record Failure(int code, String name) {}

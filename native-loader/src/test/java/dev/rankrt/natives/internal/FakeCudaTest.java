@@ -10,10 +10,13 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /** The fake is trusted by every other test, so what it catches is tested here. */
@@ -77,6 +80,78 @@ class FakeCudaTest {
     assertFalse(PlatformThreads.isVirtual(worked.get()));
     assertEquals(1, device.get());
     assertEquals("scripted", thrown.get().getMessage());
+  }
+
+  @Test
+  void context_isThatOfTheDeviceSet_andOfDeviceZeroWhereNoneWas() {
+    assertEquals(2, cuda.deviceCount());
+    assertEquals(0, cuda.device());
+    assertFalse(cuda.hasContext());
+    assertFalse(cuda.contextExists(0));
+    onNewThread(
+        () -> {
+          cuda.setDevice(1);
+          return cuda.allocate(1);
+        });
+    assertTrue(cuda.contextExists(1));
+    assertFalse(cuda.contextExists(0));
+    assertFalse(cuda.hasContext(), "another thread's");
+    cuda.streamPriorities();
+    assertTrue(cuda.hasContext());
+    assertTrue(cuda.contextExists(0));
+  }
+
+  @Test
+  void work_onADevice_createsNoOthersContext_onWhicheverThreads() throws Exception {
+    List<Thread> threads = new ArrayList<>();
+    AtomicInteger right = new AtomicInteger();
+    for (int i = 0; i < 8; i++) {
+      Thread thread =
+          new Thread(
+              () -> {
+                long address = cuda.onDevice(1, () -> cuda.allocate(256));
+                assertThrows(
+                    IllegalStateException.class,
+                    () ->
+                        cuda.onDevice(
+                            1,
+                            () -> {
+                              throw new IllegalStateException("scripted");
+                            }));
+                right.addAndGet(cuda.deviceOf(address));
+                cuda.free(address);
+              });
+      threads.add(thread);
+      thread.start();
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertEquals(8, right.get());
+    assertTrue(cuda.contextExists(1));
+    assertFalse(cuda.contextExists(0));
+  }
+
+  @Test
+  void work_onADevice_putsBackTheOneThatHadAContext_alsoWhenItFails() {
+    cuda.setDevice(1);
+    assertEquals(0, cuda.onDevice(0, cuda::device));
+    assertEquals(1, cuda.device());
+    IllegalStateException failure =
+        assertThrows(
+            IllegalStateException.class,
+            () ->
+                cuda.onDevice(
+                    0,
+                    () -> {
+                      cuda.failNext("setDevice", 2, "cudaErrorMemoryAllocation");
+                      throw new IllegalStateException("scripted");
+                    }));
+    assertEquals(CudaException.class, failure.getSuppressed()[0].getClass());
+  }
+
+  private static <T> T onNewThread(Supplier<T> work) {
+    return PlatformThreads.callOn(task -> new Thread(task, "new"), work);
   }
 
   @Test

@@ -15,10 +15,16 @@ public final class CapturedGraph implements AutoCloseable {
   private final Cuda.Graph graph;
   private final NativeHandle handle;
 
-  CapturedGraph(Cuda cuda, Cuda.Graph graph) {
+  CapturedGraph(Cuda cuda, int device, Cuda.Graph graph) {
     this.cuda = cuda;
     this.graph = graph;
-    this.handle = new NativeHandle(toString(), () -> cuda.destroy(graph));
+    this.handle =
+        new NativeHandle(
+            toString(),
+            () -> {
+              cuda.useWithoutContext(device);
+              cuda.destroy(graph);
+            });
   }
 
   void launch(Cuda.Stream stream) {

@@ -16,12 +16,14 @@ import dev.rankrt.natives.internal.NativeHandle;
  */
 public final class CudaEvent implements Fence, AutoCloseable {
   private final Cuda cuda;
+  private final int device;
   private final Cuda.Event event;
   private final NativeHandle handle;
   private volatile boolean passedBeforeClose;
 
-  CudaEvent(Cuda cuda, Cuda.Event event) {
+  CudaEvent(Cuda cuda, int device, Cuda.Event event) {
     this.cuda = cuda;
+    this.device = device;
     this.event = event;
     this.handle = new NativeHandle(toString(), this::release);
   }
@@ -39,6 +41,8 @@ public final class CudaEvent implements Fence, AutoCloseable {
     }
     handle.enter();
     try {
+      // A pool asks on whichever thread wants its memory.
+      cuda.useWithoutContext(device);
       return cuda.isDone(event);
     } finally {
       handle.exit();
@@ -72,6 +76,7 @@ public final class CudaEvent implements Fence, AutoCloseable {
   /** A pool may still hold the fence: its memory must not wait for an answer that never comes. */
   private void release() {
     try {
+      cuda.useWithoutContext(device);
       passedBeforeClose = cuda.isDone(event);
     } finally {
       cuda.destroy(event);

@@ -15,8 +15,8 @@ import org.slf4j.LoggerFactory;
  * An ordered queue of a GPU's work, and the owner of its CUDA stream. One thread at a time, save
  * for {@link #close}, which any thread may call.
  *
- * <p>The stream's device must be current on the thread that enqueues. Creating and closing make
- * sure of it themselves and leave the caller's device as it was.
+ * <p>The stream's device must be current on the thread that enqueues or waits. Creating and closing
+ * make sure of it themselves, as {@link Cuda#onDevice} does.
  *
  * <p>Enqueuing, launching and waiting create no object.
  */
@@ -149,7 +149,8 @@ public final class CudaStream implements AutoCloseable {
   public CudaEvent newEvent() {
     handle.enter();
     try {
-      return cuda.onDevice(device, () -> new CudaEvent(cuda, cuda.createEvent(false, true)));
+      return cuda.onDevice(
+          device, () -> new CudaEvent(cuda, device, cuda.createEvent(false, true)));
     } finally {
       handle.exit();
     }
@@ -193,7 +194,7 @@ public final class CudaStream implements AutoCloseable {
       cuda.beginCapture(stream);
       try {
         work.run();
-        return new CapturedGraph(cuda, cuda.endCapture(stream));
+        return new CapturedGraph(cuda, device, cuda.endCapture(stream));
       } catch (RuntimeException | Error e) {
         Closing.after(e, () -> cuda.abandonCapture(stream));
         throw e;
@@ -330,6 +331,16 @@ public final class CudaStream implements AutoCloseable {
   private void release() {
     // Not known to be done is the same as not done, until it is known.
     leaked = true;
+    // Whoever closes, or leaves last, may be a thread without a context, or a virtual one.
+    cuda.onDevice(
+        device,
+        () -> {
+          drainAndDestroy();
+          return null;
+        });
+  }
+
+  private void drainAndDestroy() {
     if (!drainWithin(closeLimitNanos)) {
       LOG.error(
           "{} was closed, but its work did not end within {} ms; the stream is leaked, and the"

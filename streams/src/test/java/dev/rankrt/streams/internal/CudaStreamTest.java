@@ -1,5 +1,6 @@
 package dev.rankrt.streams.internal;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -9,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
 import dev.rankrt.natives.internal.FakeCuda;
+import dev.rankrt.natives.internal.PlatformThreads;
 import dev.rankrt.streams.WaitPolicy;
 import java.time.Duration;
 import java.util.List;
@@ -16,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -220,6 +223,7 @@ class CudaStreamTest {
 
   @Test
   void streamAndEvent_ofAnotherDevice_leaveTheCallersDeviceCurrent() {
+    cuda.setDevice(0);
     CudaStream stream = CudaStream.create(cuda, 1, -5, LONG);
     CudaEvent event = stream.newEvent();
     assertEquals(0, cuda.device());
@@ -233,11 +237,56 @@ class CudaStreamTest {
     cuda.assertNothingLive();
   }
 
+  @Test
+  void streamEventAndGraph_ofOneDevice_createNoContextOnAnother_onWhicheverThreads() {
+    CudaStream stream = onNewThread(() -> CudaStream.create(cuda, 1, 0, LONG));
+    CudaEvent event = onNewThread(stream::newEvent);
+    CapturedGraph graph =
+        onNewThread(
+            () -> {
+              cuda.setDevice(1);
+              CapturedGraph captured = stream.capture(() -> {});
+              stream.launch(captured);
+              stream.record(event);
+              stream.await(WaitPolicy.BLOCK);
+              return captured;
+            });
+    assertTrue(onNewThread(event::isDone));
+    for (AutoCloseable resource : List.of(graph, event, stream)) {
+      onNewThread(
+          () -> {
+            assertDoesNotThrow(resource::close);
+            return null;
+          });
+    }
+    assertTrue(cuda.contextExists(1));
+    assertFalse(cuda.contextExists(0));
+    cuda.assertNothingLive();
+  }
+
+  @Test
+  void streams_createdAndClosedSideBySide_createNoContextOnAnotherDevice() {
+    CompletableFuture<?>[] users = new CompletableFuture<?>[4];
+    for (int i = 0; i < users.length; i++) {
+      users[i] =
+          CompletableFuture.runAsync(
+              () -> CudaStream.create(cuda, 1, 0, LONG).close(), task -> new Thread(task).start());
+    }
+    CompletableFuture.allOf(users).join();
+    assertFalse(cuda.contextExists(0));
+    cuda.assertNothingLive();
+  }
+
+  private static <T> T onNewThread(Supplier<T> work) {
+    return PlatformThreads.callOn(task -> new Thread(task, "new"), work);
+  }
+
   // ---- Failures ----------------------------------------------------------------------------
 
   @ParameterizedTest
   @EnumSource
   void create_whenAStepFails_leavesNothingBehind(Step step) {
+    cuda.setDevice(0);
     cuda.failNext(step.name(), 2, "cudaErrorMemoryAllocation");
     assertThrows(CudaException.class, () -> CudaStream.create(cuda, 1, 0, LONG));
     assertEquals(0, cuda.device());
@@ -246,6 +295,7 @@ class CudaStreamTest {
 
   /** The calls of creating, by their names in {@link dev.rankrt.natives.internal.Cuda}. */
   enum Step {
+    hasContext,
     device,
     setDevice,
     streamPriorities,
