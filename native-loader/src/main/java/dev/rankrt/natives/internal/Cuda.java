@@ -3,6 +3,7 @@ package dev.rankrt.natives.internal;
 import dev.rankrt.natives.CudaException;
 import java.nio.ByteBuffer;
 import java.util.function.Supplier;
+import org.slf4j.LoggerFactory;
 
 /**
  * The calls to the CUDA runtime that RankRT makes, and the only way it makes them. Safe for use by
@@ -94,7 +95,8 @@ public interface Cuda {
    * a virtual thread on another one.
    *
    * <p>On a thread that had no context, the device stays current: "device 0", which CUDA says is
-   * current there, would get a context by being put back.
+   * current there, would get a context by being put back. A failure to put a device back after the
+   * work succeeded is for the log, because what the work made would be lost with the result.
    *
    * @return what the work returned
    */
@@ -119,7 +121,12 @@ public interface Cuda {
       Closing.after(e, () -> setDevice(before));
       throw e;
     }
-    setDevice(before);
+    try {
+      setDevice(before);
+    } catch (RuntimeException e) {
+      LoggerFactory.getLogger(Cuda.class)
+          .warn("device {} stays current on this thread, where {} was", ordinal, before, e);
+    }
     return result;
   }
 

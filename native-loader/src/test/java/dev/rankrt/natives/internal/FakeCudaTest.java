@@ -9,7 +9,10 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -148,6 +151,30 @@ class FakeCudaTest {
                       throw new IllegalStateException("scripted");
                     }));
     assertEquals(CudaException.class, failure.getSuppressed()[0].getClass());
+  }
+
+  @Test
+  void device_thatCannotBePutBack_isForTheLog_andTheResultIsKept() {
+    cuda.setDevice(0);
+    PrintStream err = System.err;
+    ByteArrayOutputStream log = new ByteArrayOutputStream();
+    System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
+    long address;
+    try {
+      address =
+          cuda.onDevice(
+              1,
+              () -> {
+                cuda.failNext("setDevice", 2, "cudaErrorMemoryAllocation");
+                return cuda.allocate(256);
+              });
+    } finally {
+      System.setErr(err);
+    }
+    assertEquals(1, cuda.deviceOf(address));
+    String warning = log.toString(StandardCharsets.UTF_8);
+    assertTrue(warning.contains("device 1 stays current on this thread, where 0 was"), warning);
+    assertTrue(warning.contains("cudaErrorMemoryAllocation"), warning);
   }
 
   private static <T> T onNewThread(Supplier<T> work) {
