@@ -45,7 +45,9 @@ public record Device(Type type, int ordinal) {
   }
 
   /**
-   * Returns a GPU. Opening an engine on it fails, with the reason, where it cannot be used.
+   * Returns a GPU. Opening an engine on it fails, with the reason, where it cannot be used. RankRT
+   * creates CUDA contexts on the GPUs that it is asked for alone. To that end, a thread that had no
+   * context keeps the GPU current that it worked for.
    *
    * @param ordinal the GPU's number in this process, from 0
    * @return the device

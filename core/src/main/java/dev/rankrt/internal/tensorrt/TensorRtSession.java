@@ -284,6 +284,7 @@ final class TensorRtSession implements BackendSession {
 
   @Override
   public void run(int rows) {
+    // And left so: on a thread without a context, all that follows would create device 0's.
     cuda.setDevice(engine.ordinal());
     for (Slot input : inputs) {
       input.memory().toModel(rows, rows);
