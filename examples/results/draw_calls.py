@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-SWAP = ("commit d1da9f0", "ranker, swap, gentle")
-OVERLOAD = ("commit f9edd39", "ranker, overload")
+SWAP = ("commit 270da1d", "ranker, swap, gentle")
+OVERLOAD = ("commit 270da1d", "ranker, overload")
 LIMIT = 1.2  # of p99 in a swap, to that before
 
 WIDTH, HEIGHT = 760, 300

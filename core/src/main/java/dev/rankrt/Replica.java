@@ -35,9 +35,9 @@ import org.slf4j.LoggerFactory;
  * <p>A GPU on which {@value #RUNS_THAT_FILL_A_GPU} times the rows of a full run are under way is
  * full: another run would only slow those down. It is begun all the same when what waits fills it;
  * otherwise what waits is taken when one of those has ended, and is more by then. So the same
- * requests make fewer runs, and each has more of the GPU: with five workers that begin whatever
- * they find, all of them run all the time from half of the load on. On processors of their own runs
- * do not slow each other down.
+ * requests make fewer runs, and each has more of the GPU: workers that begin whatever they find are
+ * all running long before a GPU is saturated. On processors of their own runs do not slow each
+ * other down.
  *
  * <p>Callers hold no lock on this way. Workers take turns at the queue's head: two that took from
  * it at once would fight for every part, and share what one run could do. One number holds the rows
