@@ -42,7 +42,7 @@ import org.HdrHistogram.Histogram;
  *                                    session a thread
  *   RankerFigures server MODEL       the most requests a second with 99 % of answers in 10 ms,
  *                                    against a session a thread without batching
- *   RankerFigures tail MODEL         latency at 92 % of the maximum
+ *   RankerFigures tail MODEL         latency at 92 % of the maximum, or at another load
  *   RankerFigures overload MODEL     twice the maximum, with a deadline of 10 ms
  *   RankerFigures swap MODEL         swaps at 70 % of the maximum
  *   RankerFigures devices MODEL      all devices, saturated, against the first
@@ -50,10 +50,11 @@ import org.HdrHistogram.Histogram;
  *
  * <p>System properties, all beginning with {@code rankrt.figures.}: {@code devices} (gpu:0), {@code
  * workers} (as the ranker chooses), {@code rows} (32), {@code ids} (10000), {@code seconds} (4),
- * {@code swaps} (100, at most), {@code swapSeconds} (45), {@code gentle} (true), {@code maxBatch}
- * (1024), {@code precision} (FP16), {@code feeders} (4), {@code inFlight} (requests whose rate
- * counts as the maximum, eight full runs for each device), {@code sessionsMaxBatch} and {@code
- * sessions} (of the engine without a ranker: 64 rows, a session a processor).
+ * {@code load} (0.92), {@code swaps} (100, at most), {@code swapSeconds} (45), {@code gentle}
+ * (true), {@code maxBatch} (1024), {@code precision} (FP16), {@code feeders} (4), {@code inFlight}
+ * (requests whose rate counts as the maximum, eight full runs for each device), {@code
+ * sessionsMaxBatch} and {@code sessions} (of the engine without a ranker: 64 rows, a session a
+ * processor).
  */
 final class RankerFigures {
   private static final Duration SLA = Duration.ofMillis(10);
@@ -283,6 +284,7 @@ final class RankerFigures {
   private static void inflight(Path model) throws Exception {
     try (Ranker ranker = open(model, 1)) {
       Requests requests = new Requests(ranker.inputs(), 1);
+      Ranker.Stats before = ranker.stats();
       for (String round : new String[] {"warm-up", "first", "second"}) {
         report(
             "inflight, blocking, " + round,
@@ -290,7 +292,7 @@ final class RankerFigures {
             SECONDS);
         report("inflight, futures, " + round, chains(requests.to(ranker)), SECONDS);
       }
-      rowsPerRun(ranker, "inflight");
+      rowsPerRun(before, ranker.stats(), "inflight");
     }
     try (Engine engine = Engine.open(model, options(MAX_BATCH))) {
       Requests requests = new Requests(engine.inputs(), 1);
@@ -310,9 +312,9 @@ final class RankerFigures {
     }
   }
 
-  private static void rowsPerRun(Ranker ranker, String what) {
-    Ranker.Stats stats = ranker.stats();
-    Figures.add(what + ", rows per run", (double) stats.rows() / stats.batches());
+  private static void rowsPerRun(Ranker.Stats before, Ranker.Stats after, String what) {
+    double runs = after.batches() - before.batches();
+    Figures.add(what + ", rows per run", (after.rows() - before.rows()) / runs);
   }
 
   private static Session newSession(Engine engine, List<Session> sessions) {
@@ -558,21 +560,23 @@ final class RankerFigures {
   }
 
   private static void tail(Path model) throws Exception {
+    double load = Double.parseDouble(property("load", "0.92"));
     try (Ranker ranker = open(model, 1)) {
       Requests requests = new Requests(ranker.inputs(), ROWS);
       double most = maximum(ranker, requests);
       Figures.add("tail, saturated, requests per second", most);
       for (String round : new String[] {"warm-up", "first", "second", "third"}) {
+        String what = "tail, at " + Math.round(100 * load) + " %, " + round;
         Outcome outcome = new Outcome();
-        openLoop(requests.to(ranker), 0.92 * most, SECONDS, outcome);
+        Ranker.Stats before = ranker.stats();
+        openLoop(requests.to(ranker), load * most, SECONDS, outcome);
         Histogram latency = outcome.accepted.merged();
-        report("tail, at 92 %, " + round, latency, SECONDS);
-        Figures.add(
-            "tail, at 92 %, " + round + ", p99 by p50", micros(latency, 99) / micros(latency, 50));
-        Figures.add("tail, at 92 %, " + round + ", refused", (double) outcome.refused.count());
-        reportLate("tail, at 92 %, " + round, outcome);
+        report(what, latency, SECONDS);
+        Figures.add(what + ", p99 by p50", micros(latency, 99) / micros(latency, 50));
+        Figures.add(what + ", refused", (double) outcome.refused.count());
+        reportLate(what, outcome);
+        rowsPerRun(before, ranker.stats(), what);
       }
-      rowsPerRun(ranker, "tail");
     }
   }
 
