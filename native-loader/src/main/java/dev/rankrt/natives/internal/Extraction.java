@@ -29,7 +29,8 @@ import org.slf4j.LoggerFactory;
  * <p>JavaCPP's own cache writes each file in place and takes size and time stamp for proof that it
  * is whole, one lock for all; its cache folder cannot be changed once anything in the process has
  * used it. Here a file appears under its name only when it is complete, so that its presence is the
- * proof; the lock only saves eight processes from writing the same gigabyte eight times.
+ * proof; the lock saves eight processes from writing the same gigabyte eight times, and tells what
+ * a process left that was killed while it wrote from what one is writing.
  */
 final class Extraction {
   private static final Logger LOG = LoggerFactory.getLogger(Extraction.class);
@@ -103,6 +104,8 @@ final class Extraction {
                   StandardOpenOption.WRITE);
           FileLock lock = lock(channel)) {
         if (!isWhole(file, size)) {
+          // First, since it may be what the disk has no room for.
+          PrivateFiles.removeLeftovers(file);
           LOG.info("extracting {} ({} bytes) to {}", name, size, folder);
           PrivateFiles.replace(
               file,

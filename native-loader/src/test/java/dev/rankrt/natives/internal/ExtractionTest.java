@@ -3,14 +3,20 @@ package dev.rankrt.natives.internal;
 import static java.util.Collections.nCopies;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.testing.Forked;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.SequenceInputStream;
 import java.net.URI;
 import java.net.URL;
+import java.net.URLConnection;
+import java.net.URLStreamHandler;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -22,6 +28,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Supplier;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
@@ -75,6 +82,101 @@ class ExtractionTest {
     Path file = extract(resource, folder.resolve("cache"));
     Files.write(file, new byte[] {1, 2, 3});
     assertArrayEquals(content, Files.readAllBytes(extract(resource, folder.resolve("cache"))));
+  }
+
+  @Test
+  void process_killedWhileExtracting_leavesNothingForTheNext() throws Exception {
+    Path cache = folder.resolve("cache");
+    Forked.Result killed =
+        Forked.run(
+            System.getProperty("java.class.path"), List.of(), Killed.class, cache.toString());
+    assertEquals(Killed.EXIT, killed.exit(), killed.output());
+    assertEquals(1, temporaryFiles(cache).size(), "killed where it writes");
+    Path file = extract(readBy(() -> new ByteArrayInputStream(content)), cache);
+    assertArrayEquals(content, Files.readAllBytes(file));
+    assertEquals(List.of(), temporaryFiles(cache));
+  }
+
+  /** A resource that is not in a jar. */
+  private static URL readBy(Supplier<InputStream> content) throws IOException {
+    return new URL(
+        null,
+        "test:/a/libx.so.1",
+        new URLStreamHandler() {
+          @Override
+          protected URLConnection openConnection(URL url) {
+            return new URLConnection(url) {
+              @Override
+              public void connect() {}
+
+              @Override
+              public InputStream getInputStream() {
+                return content.get();
+              }
+            };
+          }
+        });
+  }
+
+  /** Ends in the middle of its extraction, as if killed. */
+  static final class Killed {
+    static final int EXIT = 9;
+
+    private Killed() {}
+
+    public static void main(String[] args) throws IOException {
+      InputStream dying =
+          new InputStream() {
+            @Override
+            public int read() {
+              Runtime.getRuntime().halt(EXIT);
+              return -1;
+            }
+
+            @Override
+            public int read(byte[] bytes, int offset, int length) {
+              return read();
+            }
+          };
+      InputStream some = new ByteArrayInputStream(new byte[1 << 20]);
+      extract(readBy(() -> new SequenceInputStream(some, dying)), Path.of(args[0]));
+    }
+  }
+
+  @Test
+  void file_thatAnotherProcessIsWriting_isNotTakenForALeftover() throws Exception {
+    Path cache = folder.resolve("cache");
+    Path file = extract(resource, cache);
+    // Of libraries whose names begin like this one's, under locks of their own.
+    List<String> others = List.of("libx.so.1.2.345.tmp", "libx.so.12.345.tmp", "libx.so.1.345.so");
+    for (String other : others) {
+      Files.write(file.resolveSibling(other), content);
+    }
+    Path leftover = Files.write(file.resolveSibling("libx.so.1.345.tmp"), content);
+    Files.delete(file);
+    extract(resource, cache);
+    assertFalse(Files.exists(leftover));
+    for (String other : others) {
+      assertTrue(Files.exists(file.resolveSibling(other)), other);
+    }
+  }
+
+  @Test
+  void leftover_thatCannotBeRemoved_isNoError() throws IOException {
+    Path cache = folder.resolve("cache");
+    Path file = extract(resource, cache);
+    // A folder that is not empty refuses everybody, root included.
+    Path leftover = Files.createDirectory(file.resolveSibling("libx.so.1.345.tmp"));
+    Files.createFile(leftover.resolve("full"));
+    Files.delete(file);
+    assertArrayEquals(content, Files.readAllBytes(extract(resource, cache)));
+    assertTrue(Files.exists(leftover));
+  }
+
+  private static List<Path> temporaryFiles(Path cache) throws IOException {
+    try (Stream<Path> files = Files.walk(cache)) {
+      return files.filter(file -> file.toString().endsWith(".tmp")).toList();
+    }
   }
 
   @Test
