@@ -24,7 +24,9 @@
  *
  * <p>The driver's {@code libcuda.so.1} comes from the system alone. {@code libnvonnxparser} and the
  * builder's resources are loaded when an ONNX file is built, from where {@code libnvinfer} came
- * from. cuBLAS, cuDNN and NVRTC are never loaded, present or not.
+ * from. A folder that holds several versions of a library, and no link such as {@code
+ * libnvinfer.so.10}, serves the newest, and the parser and the plugins of that version. cuBLAS,
+ * cuDNN and NVRTC are never loaded, present or not.
  *
  * <h2>Living with JavaCPP</h2>
  *

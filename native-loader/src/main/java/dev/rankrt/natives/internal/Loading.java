@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -348,8 +349,22 @@ final class Loading {
     String name = presets.library(stem);
     return switch (tensorRt.kind()) {
       case REDIST -> machine.hasResource(redist(name));
-      case FOLDER, SYSTEM -> !machine.list(tensorRt.folder(), name).isEmpty();
+      case FOLDER -> inFolder(stem).isPresent();
+      case SYSTEM -> !machine.list(tensorRt.folder(), name).isEmpty();
     };
+  }
+
+  /**
+   * Returns another library of the TensorRT in a folder, which may hold more than one version. The
+   * file that is named after this version goes first: a link may be another's.
+   */
+  private Optional<String> inFolder(String stem) {
+    List<String> there = machine.list(tensorRt.folder(), presets.library(stem));
+    return Stream.of(versioned(stem), presets.library(stem)).filter(there::contains).findFirst();
+  }
+
+  private String versioned(String stem) {
+    return "lib" + stem + ".so." + tensorRtVersion;
   }
 
   private Path openSibling(String stem) throws IOException {
@@ -357,8 +372,21 @@ final class Loading {
     return switch (tensorRt.kind()) {
       case SYSTEM -> machine.open(name, Optional.empty());
       case FOLDER -> {
-        List<String> there = machine.list(tensorRt.folder(), name);
-        yield machine.open(there.isEmpty() ? name : there.get(0), Optional.of(tensorRt.folder()));
+        Path folder = tensorRt.folder();
+        // Left to itself, the linker would go on to the system's, of whatever version that is.
+        String file =
+            inFolder(stem)
+                .orElseThrow(
+                    () -> {
+                      String there = String.join(", ", machine.list(folder, "lib" + stem + ".so"));
+                      return new UnsatisfiedLinkError(
+                          "folder "
+                              + folder
+                              + ": no "
+                              + versioned(stem)
+                              + (there.isEmpty() ? "" : ", but " + there));
+                    });
+        yield machine.open(file, Optional.of(folder));
       }
       case REDIST -> {
         machine.extract(redist(name), options.cacheFolder());

@@ -2,8 +2,11 @@ package dev.rankrt.natives.internal;
 
 import dev.rankrt.natives.LoadOptions;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -30,6 +33,8 @@ final class Search {
 
   /** What the linker says of a library in a folder that is mounted noexec. */
   static final String NOT_EXECUTABLE = "failed to map segment";
+
+  private static final Pattern NUMBER = Pattern.compile("\\d+");
 
   /** How far from the wanted major version to look for what is there instead. */
   private static final int MAJORS_AROUND = 3;
@@ -98,12 +103,14 @@ final class Search {
 
   private Optional<Found> inFolder(Path folder, String name, String stem, Kind kind) {
     List<String> present = machine.list(folder, "lib" + stem + ".so");
+    // Without the link that an installation has, the newest, as ldconfig would link it.
+    Pattern versioned = Pattern.compile(Pattern.quote(name) + "(\\.\\d+)+");
     String exact =
         present.contains(name)
             ? name
             : present.stream()
-                .filter(file -> file.startsWith(name + "."))
-                .reduce((a, b) -> b)
+                .filter(file -> versioned.matcher(file).matches())
+                .max(Comparator.comparing(Search::numbers, Arrays::compare))
                 .orElse("");
     if (exact.isEmpty()) {
       String instead = present.isEmpty() ? "" : ", but " + String.join(", ", present);
@@ -112,6 +119,15 @@ final class Search {
       return Optional.empty();
     }
     return open(exact, Optional.of(folder), kind, "folder " + folder);
+  }
+
+  /** Returns the numbers of a library's version; some have a date there, which fits no int. */
+  private static BigInteger[] numbers(String file) {
+    return NUMBER
+        .matcher(file.substring(file.indexOf(".so.")))
+        .results()
+        .map(number -> new BigInteger(number.group()))
+        .toArray(BigInteger[]::new);
   }
 
   private Optional<Found> inSystem(String name, String stem) {

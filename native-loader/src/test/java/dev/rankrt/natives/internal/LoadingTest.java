@@ -255,6 +255,69 @@ class LoadingTest {
   }
 
   @Test
+  void folder_withSeveralVersionsAndNoLink_servesTheNewestOfEach() {
+    install(
+        OPT,
+        "libcudart.so.12.10.3",
+        "libcudart.so.12.6.77",
+        "libnvinfer.so.10.15.1",
+        "libnvinfer.so.10.15.1.bak",
+        "libnvinfer.so.10.20.0.bak",
+        "libnvinfer.so.10.6.0",
+        "libnvinfer.so.10.9.0",
+        "libnvinfer.so.100.0.0");
+    options = options.withFolders(OPT);
+    NativeInfo info = loading().load();
+    assertEquals(OPT.resolve("libcudart.so.12.10.3"), info.files().get("libcudart.so.12"));
+    assertEquals(OPT.resolve("libnvinfer.so.10.15.1"), info.files().get("libnvinfer.so.10"));
+  }
+
+  @Test
+  void folder_withSeveralVersions_mixesNone() {
+    for (String version : List.of("10.15.1", "10.6.0", "10.9.0")) {
+      install(
+          OPT,
+          "libnvinfer.so." + version,
+          "libnvinfer_plugin.so." + version,
+          "libnvonnxparser.so." + version);
+    }
+    // What a package manager of other versions left.
+    install(OPT, "libnvonnxparser.so.10");
+    machine.tensorRtVersion = 101501;
+    options = options.withFolders(OPT);
+    Loading loading = loading();
+    NativeInfo info = loading.load();
+    assertTrue(info.parserFound());
+    assertEquals(
+        OPT.resolve("libnvinfer_plugin.so.10.15.1"), info.files().get("libnvinfer_plugin.so.10"));
+    loading.loadForBuilding();
+    assertEquals(
+        List.of(OPT + "/libnvonnxparser.so.10.15.1"),
+        machine.opened.stream().filter(file -> file.contains("parser")).toList());
+  }
+
+  @Test
+  void folder_withParserAndPluginsOfAnotherVersion_isNotMixedWithThoseNorWithTheSystems() {
+    install(
+        OPT, "libnvinfer.so.10.15.1", "libnvinfer_plugin.so.10.6.0", "libnvonnxparser.so.10.6.0");
+    install(FakeMachine.SYSTEM, "libnvinfer_plugin.so.10", "libnvonnxparser.so.10");
+    machine.tensorRtVersion = 101501;
+    options = options.withFolders(OPT);
+    Loading loading = loading();
+    NativeInfo info = loading.load();
+    assertFalse(info.parserFound());
+    assertFalse(info.pluginsLoaded());
+    assertSays(
+        assertThrows(NativeLoadException.class, loading::loadForBuilding),
+        "found TensorRT 10.15.1 (" + OPT + "/libnvinfer.so.10.15.1)",
+        "folder /opt/trt: no libnvonnxparser.so.10.15.1, but libnvonnxparser.so.10.6.0");
+    remove(machine.files, "libnvonnxparser.so.10.6.0");
+    assertSays(
+        assertThrows(NativeLoadException.class, loading::loadForBuilding),
+        "folder /opt/trt: no libnvonnxparser.so.10.15.1; install it");
+  }
+
+  @Test
   void installersFolder_unknownToTheLinker_serves() {
     remove(machine.files, "libnvinfer.so.10");
     Path usual = Path.of("/usr/local/tensorrt/lib");
