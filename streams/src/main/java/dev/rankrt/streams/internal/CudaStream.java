@@ -3,6 +3,7 @@ package dev.rankrt.streams.internal;
 import dev.rankrt.natives.internal.Closing;
 import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.NativeHandle;
+import dev.rankrt.natives.internal.PlatformThreads;
 import dev.rankrt.streams.WaitPolicy;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -249,8 +250,13 @@ public final class CudaStream implements AutoCloseable {
   /** Giving way to other threads is all that this policy is for. */
   @SuppressWarnings("ThreadPriorityCheck")
   private void yieldUntilDone() {
+    boolean virtual = PlatformThreads.isVirtual(Thread.currentThread());
     while (!cuda.isDone(stream)) {
       Thread.yield();
+      if (virtual) {
+        // It may go on on another carrier, which has another device or no context at all.
+        cuda.setDevice(device);
+      }
     }
   }
 

@@ -6,15 +6,20 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
+import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.FakeCuda;
 import dev.rankrt.natives.internal.PlatformThreads;
 import dev.rankrt.streams.WaitPolicy;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
@@ -63,6 +68,39 @@ class CudaStreamTest {
       waiting.get();
       assertEquals(0, cuda.calls("synchronize"));
     }
+  }
+
+  @Test
+  void await_byAsking_makesTheDeviceCurrentWhereverAVirtualThreadGoesOn() throws Throwable {
+    assumeTrue(Runtime.version().feature() >= 21, "virtual threads came with Java 21");
+    List<String> calls = new CopyOnWriteArrayList<>();
+    Cuda recorded =
+        (Cuda)
+            Proxy.newProxyInstance(
+                Cuda.class.getClassLoader(),
+                new Class<?>[] {Cuda.class},
+                (proxy, method, args) -> {
+                  if (PlatformThreads.isVirtual(Thread.currentThread())) {
+                    calls.add(method.getName());
+                    if (calls.size() == 5) {
+                      cuda.releaseWork();
+                    }
+                  }
+                  return method.invoke(cuda, args);
+                });
+    try (CudaStream stream = CudaStream.create(recorded, 1, 0, LONG)) {
+      enqueueHeld(stream);
+      Runnable waits =
+          () -> {
+            recorded.setDevice(1);
+            stream.await(WaitPolicy.YIELD);
+          };
+      Method start = Thread.class.getMethod("startVirtualThread", Runnable.class);
+      ((Thread) start.invoke(null, waits)).join();
+    }
+    // Between two questions it may move to a carrier without a context, which would get device 0's.
+    assertEquals(
+        List.of("setDevice", "isDone", "setDevice", "isDone", "setDevice", "isDone"), calls);
   }
 
   @Test
