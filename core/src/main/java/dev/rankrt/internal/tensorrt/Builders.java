@@ -72,8 +72,7 @@ final class Builders {
         long use = uses + 1;
         uses = use;
         if (keptSeconds > 0) {
-          CompletableFuture.delayedExecutor(keptSeconds, TimeUnit.SECONDS)
-              .execute(() -> releaseAfter(tensorRt, use));
+          later(keptSeconds, () -> releaseAfter(tensorRt, use));
         } else if (!lock.hasQueuedThreads()) {
           release(tensorRt);
         }
@@ -93,10 +92,19 @@ final class Builders {
     }
   }
 
+  /**
+   * Runs something later, on a thread of its own: it takes seconds, and leaves its device current,
+   * where the JVM's common pool is for tasks of anybody's that take device 0 for the one they have.
+   */
+  static void later(long seconds, Runnable task) {
+    CompletableFuture.delayedExecutor(
+            seconds, TimeUnit.SECONDS, work -> new Thread(work, "rankrt-builder-release").start())
+        .execute(task);
+  }
+
   private void releaseAfter(TensorRt tensorRt, long use) {
-    // Whoever is building sees to it afterwards; this thread is one of a pool that others share,
-    // and does not wait for minutes. One that is too early leaves the lock to the last, which would
-    // find it taken and go.
+    // Whoever is building sees to it afterwards, and need not be waited for, which takes minutes.
+    // One that is too early leaves the lock to the last, which would find it taken and go.
     if (use == uses && lock.tryLock()) {
       try {
         if (use == uses && builder != null) {
