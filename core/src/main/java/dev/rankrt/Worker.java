@@ -342,7 +342,6 @@ final class Worker implements Runnable {
       parts.get(0).request.execute(session, rows);
       replica.succeeded();
     } catch (RuntimeException | Error e) {
-      runningRows = 0;
       failed(parts, e);
       return;
     }
@@ -407,6 +406,7 @@ final class Worker implements Runnable {
    */
   private void failed(List<Request.Part> parts, Throwable thrown) {
     if (thrown instanceof InferenceException && parts.size() > 1) {
+      ended();
       for (Request.Part part : List.copyOf(parts)) {
         run(new ArrayList<>(List.of(part)));
       }
@@ -417,6 +417,7 @@ final class Worker implements Runnable {
 
   private void fail(List<Request.Part> parts, Throwable thrown) {
     boolean last = replica.failed(thrown);
+    ended(); // not before: nobody may begin what waits on a device that is lost
     for (int i = 0; i < parts.size(); i++) { // no iterator: there may be no memory for one
       replica.fail(parts.get(i).request, thrown);
     }

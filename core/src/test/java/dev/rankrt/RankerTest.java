@@ -326,6 +326,36 @@ class RankerTest {
   }
 
   @Test
+  void gpu_isNoLongerFullWhileFailuresAreTold() throws Exception {
+    open(options -> options.workers(3));
+    backend.duringRunOn.put(
+        Device.gpu(0),
+        rows -> {
+          if (rows == MAX_BATCH) {
+            throw new CudaException("scripted", 1, "cudaErrorUnknown");
+          }
+        });
+    CountDownLatch answered = new CountDownLatch(1);
+    List<CompletableFuture<?>> actions = new ArrayList<>();
+    for (CompletableFuture<float[]> answer : fillTheGpu()) {
+      actions.add(
+          answer.handle(
+              (scores, failure) -> {
+                awaitQuietly(answered);
+                return failure;
+              }));
+    }
+    CompletableFuture<float[]> single = ask(10, 1);
+    assertNoRun();
+    mayLeave.release(3);
+    assertAnswer(10, 1, single);
+    answered.countDown();
+    for (CompletableFuture<?> action : actions) {
+      assertInstanceOf(InferenceException.class, action.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    }
+  }
+
+  @Test
   void processors_areNeverFull() throws Exception {
     backend = new FakeBackend("fake", Device.Type.CPU);
     open(options -> options.devices(Device.cpu()).workers(3));
