@@ -480,7 +480,8 @@ final class Replica {
 
   /**
    * Tells whether a worker should take what waits: not, while the device is full, before that fills
-   * a run. A worker that has run something asks again.
+   * a run. A worker that has run something asks again. From a device that failed all is taken, for
+   * others.
    */
   boolean hasWork() {
     Request.Part head = queue.peek();
@@ -491,7 +492,7 @@ final class Replica {
   }
 
   private boolean isFull() {
-    return runningRows() >= rowsThatFill;
+    return failure.get() == null && runningRows() >= rowsThatFill;
   }
 
   void succeeded() {

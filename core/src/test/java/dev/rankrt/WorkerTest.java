@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 class WorkerTest {
   private static final int RUN = 4;
   private static final long HOUR = TimeUnit.HOURS.toNanos(1);
+  private static final long LONG_RUN = HOUR / 8;
 
   /** What nobody's deadline leaves time for. */
   private static final long YEAR = TimeUnit.DAYS.toNanos(365);
@@ -201,6 +202,15 @@ class WorkerTest {
     assertNull(replica.failure());
   }
 
+  private void runsAreLong(Replica full) {
+    full.times().ended(RUN, LONG_RUN);
+    full.times().ended(1, LONG_RUN);
+    for (int i = 0; i < 2; i++) {
+      full.submit(new BlankRequest(RUN, Request.NO_DEADLINE));
+      assertEquals(0, full.workers.get(i).take(RUN)); // begun when runs are known to be long
+    }
+  }
+
   /** Returns a replica of which two workers of three have taken a run each. */
   private Replica full() {
     Serving three = ClosedServing.of(RUN, RankerOptions.builder().workers(3).build());
@@ -229,21 +239,25 @@ class WorkerTest {
   @Test
   void deadline_thatLeavesNoTimeToWaitForARunThatEnds_isRefused() {
     Replica full = full();
-    long run = HOUR / 8;
-    full.times().ended(RUN, run);
-    full.times().ended(1, run);
-    for (int i = 0; i < 2; i++) {
-      full.submit(new BlankRequest(RUN, Request.NO_DEADLINE));
-      assertEquals(0, full.workers.get(i).take(RUN)); // begun when runs are known to be long
-    }
+    runsAreLong(full);
     assertEquals(
-        Replica.Admission.LATE, full.submit(new BlankRequest(1, System.nanoTime() + 3 * run)));
-    assertEquals(
-        Replica.Admission.ACCEPTED, full.submit(new BlankRequest(1, System.nanoTime() + 4 * run)));
+        Replica.Admission.LATE, full.submit(new BlankRequest(1, System.nanoTime() + 3 * LONG_RUN)));
     assertEquals(
         Replica.Admission.ACCEPTED,
-        replica.submit(new BlankRequest(1, System.nanoTime() + 2 * run)),
+        full.submit(new BlankRequest(1, System.nanoTime() + 4 * LONG_RUN)));
+    assertEquals(
+        Replica.Admission.ACCEPTED,
+        replica.submit(new BlankRequest(1, System.nanoTime() + 2 * LONG_RUN)),
         "nothing runs there");
+  }
+
+  @Test
+  void requests_ofADeviceThatIsLost_doNotWaitForARunThatEnds() {
+    Replica full = full();
+    full.submit(new BlankRequest(1, Request.NO_DEADLINE));
+    assertFalse(full.hasWork());
+    full.failed(new DeviceLostException("scripted", 700, "scripted"));
+    assertTrue(full.hasWork());
   }
 
   @Test
