@@ -324,6 +324,9 @@ final class Worker implements Runnable {
   }
 
   private void expireAll() {
+    if (!expired.isEmpty()) {
+      ended(); // what was taken with them does not run before they are told
+    }
     for (int i = 0; i < expired.size(); i++) {
       replica.expire(expired.get(i));
     }
@@ -353,7 +356,10 @@ final class Worker implements Runnable {
     replica.times().ended(rows, System.nanoTime() - start);
   }
 
-  /** Has given the device back, and leaves what waits to another, who may be asleep. */
+  /**
+   * Does not use the device for now, and leaves what waits to another, who may be asleep: before
+   * anyone is told anything, whose own code may hear of it and take its time.
+   */
   void ended() {
     runningRows = 0;
     replica.wakeOneForWork();
@@ -379,6 +385,7 @@ final class Worker implements Runnable {
         parts.set(kept++, part);
       } catch (RuntimeException e) {
         // It passed every check: its caller has changed it since.
+        ended(); // the others run once it is told
         replica.fail(
             part.request, new InferenceException("values changed while they waited: " + e, e));
       }

@@ -356,6 +356,39 @@ class RankerTest {
   }
 
   @Test
+  void gpu_isNotFullOfRowsThatWaitForAnActionOfAnotherRequest() throws Exception {
+    open(options -> options.workers(3));
+    List<CompletableFuture<?>> all = new ArrayList<>(fillTheGpu());
+    all.add(ask(2, MAX_BATCH));
+    awaitRuns(1);
+    CountDownLatch answered = new CountDownLatch(1);
+    Semaphore told = new Semaphore(0);
+    for (int i = 0; i < 2; i++) {
+      float[][] dense = {{1}};
+      all.add(
+          ranker
+              .inferAsync(dense, new int[][] {{1}})
+              .handle(
+                  (scores, failure) -> {
+                    told.release();
+                    awaitQuietly(answered);
+                    return scores;
+                  }));
+      dense[0] = new float[0];
+      all.add(ask(20, MAX_BATCH - 1));
+    }
+    mayLeave.release(3);
+    assertTrue(told.tryAcquire(2, PATIENCE_SECONDS, TimeUnit.SECONDS));
+    CompletableFuture<float[]> single = ask(10, 1);
+    mayLeave.release(3);
+    assertAnswer(10, 1, single);
+    answered.countDown();
+    for (CompletableFuture<?> one : all) {
+      one.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
   void processors_areNeverFull() throws Exception {
     backend = new FakeBackend("fake", Device.Type.CPU);
     open(options -> options.devices(Device.cpu()).workers(3));
