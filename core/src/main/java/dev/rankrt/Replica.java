@@ -324,7 +324,7 @@ final class Replica {
       }
       if (request.hasDeadline()) {
         long now = System.nanoTime();
-        if (request.nanosLeft(now) < nanosToAllow(before, request.rows(), now)) {
+        if (request.nanosLeft(now) < nanosToAllow(before, request, now)) {
           if (before == 0) {
             doubt(request.rows());
           }
@@ -359,8 +359,10 @@ final class Replica {
    * <p>A batching window adds nothing: the worker that collects a request with a deadline ends its
    * window in time for it.
    */
-  private long nanosToAllow(long rowsAhead, int rows, long now) {
-    boolean waitsForAnEnd = rowsAhead + rows < maxBatch && isFull();
+  private long nanosToAllow(long rowsAhead, Request<?> request, long now) {
+    int rows = request.rows();
+    boolean beginsAtOnce = rowsAhead == 0 && request.runsAlone();
+    boolean waitsForAnEnd = !beginsAtOnce && rowsAhead + rows < maxBatch && isFull();
     long untilFree = Long.MAX_VALUE;
     for (int i = 0; i < workers.size(); i++) {
       Worker worker = workers.get(i);

@@ -67,6 +67,10 @@ abstract class Request<A> extends CompletableFuture<A> {
     return rows;
   }
 
+  final boolean runsAlone() {
+    return alone;
+  }
+
   final boolean expiresBefore(long time) {
     return deadline != NO_DEADLINE && deadline - time < 0;
   }

@@ -261,6 +261,15 @@ class WorkerTest {
   }
 
   @Test
+  void deadline_ofARequestThatMustRunAlone_needNotAllowForARunThatEnds() {
+    Replica full = full();
+    runsAreLong(full);
+    assertEquals(
+        Replica.Admission.ACCEPTED,
+        full.submit(new BlankRequest(1, true, System.nanoTime() + 2 * LONG_RUN)));
+  }
+
+  @Test
   void request_thatMustRunAlone_doesNotWaitForOthersToShareItsRun() {
     Replica full = full();
     full.submit(new BlankRequest(1, true, Request.NO_DEADLINE));
