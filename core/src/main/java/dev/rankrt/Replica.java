@@ -362,16 +362,16 @@ final class Replica {
   private long nanosToAllow(long rowsAhead, Request<?> request, long now) {
     int rows = request.rows();
     boolean beginsAtOnce = rowsAhead == 0 && request.runsAlone();
-    boolean waitsForAnEnd = !beginsAtOnce && rowsAhead + rows < maxBatch && isFull();
+    boolean waitsForRoom = !beginsAtOnce && rowsAhead + rows < maxBatch && isFull();
     long untilFree = Long.MAX_VALUE;
     for (int i = 0; i < workers.size(); i++) {
-      Worker worker = workers.get(i);
-      if (!waitsForAnEnd || worker.runningRows() > 0) {
-        untilFree = Math.min(untilFree, worker.nanosUntilFree(now));
+      long nanos = workers.get(i).nanosUntilFree(now);
+      if (nanos < untilFree && (!waitsForRoom || hasRoomAfter(nanos, now))) {
+        untilFree = nanos;
       }
     }
     if (untilFree == Long.MAX_VALUE) {
-      untilFree = 0; // all have ended meanwhile
+      untilFree = 0; // others have begun meanwhile
     }
     long runsBefore;
     int lastRun;
@@ -384,6 +384,18 @@ final class Replica {
     }
     long rounds = (runsBefore + workers.size() - 1) / workers.size();
     return 2 * (untilFree + rounds * times.of(maxBatch)) + withRoom(times.of(lastRun));
+  }
+
+  /** Tells whether the device is not full any more once so much time has passed. */
+  private boolean hasRoomAfter(long nanos, long now) {
+    long rows = 0;
+    for (int i = 0; i < workers.size(); i++) {
+      Worker worker = workers.get(i);
+      if (worker.nanosUntilFree(now) > nanos) {
+        rows += worker.runningRows();
+      }
+    }
+    return rows < rowsThatFill;
   }
 
   /** Without those that were cancelled, which nobody has taken out yet. */

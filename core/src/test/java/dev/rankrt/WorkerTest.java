@@ -270,6 +270,25 @@ class WorkerTest {
   }
 
   @Test
+  void deadline_thatLeavesNoTimeForAllRunsThatMustEnd_isRefused() {
+    Serving five = ClosedServing.of(RUN, RankerOptions.builder().workers(5).build());
+    Replica full = new Replica(five, five.fleet().engine(), counters, false);
+    for (int i = 0; i < 3; i++) {
+      full.submit(new BlankRequest(RUN, Request.NO_DEADLINE));
+      assertEquals(0, full.workers.get(i).take(RUN));
+      if (i == 0) { // which should have ended already
+        full.times().ended(RUN, LONG_RUN);
+        full.times().ended(1, LONG_RUN);
+      }
+    }
+    assertEquals(
+        Replica.Admission.LATE, full.submit(new BlankRequest(1, System.nanoTime() + 3 * LONG_RUN)));
+    assertEquals(
+        Replica.Admission.ACCEPTED,
+        full.submit(new BlankRequest(1, System.nanoTime() + 4 * LONG_RUN)));
+  }
+
+  @Test
   void request_thatMustRunAlone_doesNotWaitForOthersToShareItsRun() {
     Replica full = full();
     full.submit(new BlankRequest(1, true, Request.NO_DEADLINE));
