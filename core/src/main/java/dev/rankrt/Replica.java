@@ -313,6 +313,12 @@ final class Replica {
     }
   }
 
+  /**
+   * Takes no request in that has less time left than what it would take now, guessed on the high
+   * side, and as long again as it would wait. Whatever holds the machine up makes all late that
+   * wait, so the end of a long queue is no place for a request with a deadline; a refusal now is
+   * worth more to its caller than one after the wait.
+   */
   private Admission admit(Request<?> request) {
     while (true) {
       long before = waiting.get();
@@ -324,8 +330,10 @@ final class Replica {
       }
       if (request.hasDeadline()) {
         long now = System.nanoTime();
-        if (request.nanosLeft(now) < nanosToAllow(before, request, now)) {
-          if (before == 0) {
+        long left = request.nanosLeft(now);
+        long forRuns = nanosOfRuns(before, request.rows());
+        if (left < 2 * nanosUntilBegun(before, request, now) + forRuns) {
+          if (before == 0 && left < forRuns) {
             doubt(request.rows());
           }
           return Admission.LATE;
@@ -337,7 +345,10 @@ final class Replica {
     }
   }
 
-  /** Doubts all that the refusal of a request rests on, which waits for no other. */
+  /**
+   * Doubts all that the refusal of a request rests on, which would be refused if it waited for no
+   * other.
+   */
   private void doubt(int rows) {
     times.doubt(Math.min(maxBatch, rows));
     if (rows > maxBatch) {
@@ -351,18 +362,14 @@ final class Replica {
   }
 
   /**
-   * Returns how much time a request must have left to be taken in: what it would take now, guessed
-   * on the high side, and as long again as it would wait. Whatever holds the machine up makes all
-   * late that wait, so the end of a long queue is no place for a request with a deadline; a refusal
-   * now is worth more to its caller than one after the wait.
+   * Returns how long it takes until a worker may begin with what waits.
    *
    * <p>A batching window adds nothing: the worker that collects a request with a deadline ends its
    * window in time for it.
    */
-  private long nanosToAllow(long rowsAhead, Request<?> request, long now) {
-    int rows = request.rows();
+  private long nanosUntilBegun(long rowsAhead, Request<?> request, long now) {
     boolean beginsAtOnce = rowsAhead == 0 && request.runsAlone();
-    boolean waitsForRoom = !beginsAtOnce && rowsAhead + rows < maxBatch && isFull();
+    boolean waitsForRoom = !beginsAtOnce && rowsAhead + request.rows() < maxBatch && isFull();
     long untilFree = Long.MAX_VALUE;
     for (int i = 0; i < workers.size(); i++) {
       long nanos = workers.get(i).nanosUntilFree(now);
@@ -370,9 +377,14 @@ final class Replica {
         untilFree = nanos;
       }
     }
-    if (untilFree == Long.MAX_VALUE) {
-      untilFree = 0; // others have begun meanwhile
-    }
+    return untilFree == Long.MAX_VALUE ? 0 : untilFree; // others may have begun meanwhile
+  }
+
+  /**
+   * Returns how much time to allow for a request's run and those before: what its own would take
+   * now, guessed on the high side, and twice as long as it would wait.
+   */
+  private long nanosOfRuns(long rowsAhead, int rows) {
     long runsBefore;
     int lastRun;
     if (batching) {
@@ -383,7 +395,7 @@ final class Replica {
       lastRun = rows;
     }
     long rounds = (runsBefore + workers.size() - 1) / workers.size();
-    return 2 * (untilFree + rounds * times.of(maxBatch)) + withRoom(times.of(lastRun));
+    return 2 * rounds * times.of(maxBatch) + withRoom(times.of(lastRun));
   }
 
   /** Tells whether the device is not full any more once so much time has passed. */

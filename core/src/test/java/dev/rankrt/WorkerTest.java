@@ -289,6 +289,18 @@ class WorkerTest {
   }
 
   @Test
+  void requests_thatAreRefusedForTheRunsOfOthers_areNoReasonToDoubtHowLongTheirOwnTakes() {
+    Replica full = full();
+    runsAreLong(full);
+    for (int i = 0; i < 100; i++) {
+      assertEquals(
+          Replica.Admission.LATE,
+          full.submit(new BlankRequest(1, System.nanoTime() + 2 * LONG_RUN)));
+    }
+    assertEquals(LONG_RUN, full.times().of(1));
+  }
+
+  @Test
   void request_thatMustRunAlone_doesNotWaitForOthersToShareItsRun() {
     Replica full = full();
     full.submit(new BlankRequest(1, true, Request.NO_DEADLINE));
