@@ -514,7 +514,10 @@ final class Replica {
     if (head == null) {
       return false;
     }
-    return waitingRows() >= maxBatch || !isFull() || head.runsAlone();
+    return waitingRows() >= maxBatch
+        || !isFull()
+        || head.runsAlone()
+        || head.request == null; // withdrawn, and may hide one that runs alone
   }
 
   private boolean isFull() {

@@ -279,6 +279,7 @@ final class Worker implements Runnable {
 
   /** Their rows leave the count together: every caller counts there, and would have to wait. */
   private int takeLocked(int firstRoom) {
+    takeOutWithdrawn();
     if (batch.isEmpty() && !replica.hasWork()) {
       return firstRoom; // another was faster
     }
@@ -320,6 +321,13 @@ final class Worker implements Runnable {
       if (claimed > 0) {
         replica.left(claimed);
       }
+    }
+  }
+
+  private void takeOutWithdrawn() {
+    Request.Part head;
+    while ((head = replica.queue().peek()) != null && !head.waits()) {
+      replica.queue().poll();
     }
   }
 

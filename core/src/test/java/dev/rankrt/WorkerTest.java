@@ -301,6 +301,30 @@ class WorkerTest {
   }
 
   @Test
+  void request_thatMustRunAlone_doesNotWaitBehindOneThatWasCancelled() {
+    Replica full = full();
+    BlankRequest cancelled = new BlankRequest(1, Request.NO_DEADLINE);
+    full.submit(cancelled);
+    cancelled.cancel(true);
+    full.submit(new BlankRequest(1, true, Request.NO_DEADLINE));
+    assertTrue(full.hasWork());
+    assertEquals(0, full.workers.get(2).take(RUN));
+    assertEquals(0, full.waitingRows());
+  }
+
+  @Test
+  void requests_thatWereCancelled_beginNoRunOfWhatWaitsBehindThem() {
+    Replica full = full();
+    BlankRequest cancelled = new BlankRequest(1, Request.NO_DEADLINE);
+    full.submit(cancelled);
+    cancelled.cancel(true);
+    full.submit(new BlankRequest(1, Request.NO_DEADLINE));
+    assertEquals(RUN, full.workers.get(2).take(RUN));
+    assertEquals(1, full.waitingRows());
+    assertFalse(full.hasWork());
+  }
+
+  @Test
   void request_thatMustRunAlone_doesNotWaitForOthersToShareItsRun() {
     Replica full = full();
     full.submit(new BlankRequest(1, true, Request.NO_DEADLINE));
