@@ -118,6 +118,9 @@ final class Replica {
   /** While so many rows run, a run that is not full only slows down the others. */
   private final long rowsThatFill;
 
+  /** So many rows begin a run all the same; fewer than it takes where no more have a place. */
+  private final long rowsToBegin;
+
   private final ServiceTimes times;
   final List<Worker> workers = new ArrayList<>();
   private final ConcurrentLinkedQueue<Request.Part> queue = new ConcurrentLinkedQueue<>();
@@ -159,6 +162,7 @@ final class Replica {
         batching && device().type() == Device.Type.GPU
             ? (long) (RUNS_THAT_FILL_A_GPU * maxBatch)
             : Long.MAX_VALUE;
+    this.rowsToBegin = Math.min(maxBatch, Math.max(1, capacity - maxBatch + 1));
     this.times = new ServiceTimes(maxBatch);
     int count = options.workers().orElseGet(this::usualWorkers);
     for (int i = 0; i < count; i++) {
@@ -369,7 +373,7 @@ final class Replica {
    */
   private long nanosUntilBegun(long rowsAhead, Request<?> request, long now) {
     boolean beginsAtOnce = rowsAhead == 0 && request.runsAlone();
-    boolean waitsForRoom = !beginsAtOnce && rowsAhead + request.rows() < maxBatch && isFull();
+    boolean waitsForRoom = !beginsAtOnce && rowsAhead + request.rows() < rowsToBegin && isFull();
     long untilFree = Long.MAX_VALUE;
     for (int i = 0; i < workers.size(); i++) {
       long nanos = workers.get(i).nanosUntilFree(now);
@@ -506,15 +510,15 @@ final class Replica {
 
   /**
    * Tells whether a worker should take what waits: not, while the device is full, before that fills
-   * a run. A worker that has run something asks again. From a device that failed all is taken, for
-   * others.
+   * a run, or leaves no place in the queue for as much again. A worker that has run something asks
+   * again. From a device that failed all is taken, for others.
    */
   boolean hasWork() {
     Request.Part head = queue.peek();
     if (head == null) {
       return false;
     }
-    return waitingRows() >= maxBatch
+    return waitingRows() >= rowsToBegin
         || !isFull()
         || head.runsAlone()
         || head.request == null; // withdrawn, and may hide one that runs alone

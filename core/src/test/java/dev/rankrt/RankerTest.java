@@ -389,6 +389,19 @@ class RankerTest {
   }
 
   @Test
+  void queue_thatIsTooShortForARun_isNotKeptWaitingForOne() throws Exception {
+    open(options -> options.workers(3).queueCapacity(2));
+    List<CompletableFuture<float[]>> full = fillTheGpu();
+    CompletableFuture<float[]> single = ask(10, 1);
+    awaitRuns(1);
+    mayLeave.release(3);
+    assertAnswer(10, 1, single);
+    for (int i = 0; i < full.size(); i++) {
+      assertAnswer(i, MAX_BATCH, full.get(i));
+    }
+  }
+
+  @Test
   void processors_areNeverFull() throws Exception {
     backend = new FakeBackend("fake", Device.Type.CPU);
     open(options -> options.devices(Device.cpu()).workers(3));
