@@ -32,6 +32,8 @@ final class Worker implements Runnable {
   /** The first runs of a size also prepare it; the fastest of these is what later ones take. */
   private static final int WARM_UP_RUNS = 3;
 
+  private static final long FREE = Long.MIN_VALUE;
+
   private final Replica replica;
   private final long windowNanos;
   private final CompletableFuture<Void> ready = new CompletableFuture<>();
@@ -47,10 +49,11 @@ final class Worker implements Runnable {
 
   private Session session;
 
-  /** For the estimates of others: the rows that run, and when they should be done. */
+  /** For the estimates of others: the rows that run. */
   private volatile int runningRows;
 
-  private volatile long busyUntil;
+  /** Likewise: when all of them should be answered. */
+  private volatile long busyUntil = FREE;
 
   /** The output that was not finite in the warm-up; null if all were. */
   private volatile TensorSpec notFinite;
@@ -84,7 +87,8 @@ final class Worker implements Runnable {
   }
 
   long nanosUntilFree(long now) {
-    return runningRows == 0 ? 0 : Math.max(0, busyUntil - now);
+    long until = busyUntil;
+    return until == FREE ? 0 : Math.max(0, until - now);
   }
 
   /** Wakes the worker if it sleeps, and tells whether it did. */
@@ -209,6 +213,8 @@ final class Worker implements Runnable {
       runningRows = 0;
       fail(batch, e);
       report(e);
+    } finally {
+      busyUntil = FREE;
     }
   }
 

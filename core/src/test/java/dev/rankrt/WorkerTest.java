@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 /** What a worker takes, of a replica whose workers have no threads. */
@@ -322,6 +323,32 @@ class WorkerTest {
     assertEquals(RUN, full.workers.get(2).take(RUN));
     assertEquals(1, full.waitingRows());
     assertFalse(full.hasWork());
+  }
+
+  @Test
+  void worker_thatHandsOutAnswers_isNotFreeForADeadline() {
+    AtomicReference<Replica.Admission> meanwhile = new AtomicReference<>();
+    replica.times().ended(1, LONG_RUN);
+    BlankRequest first =
+        waiting(
+            new BlankRequest(1, Request.NO_DEADLINE) {
+              @Override
+              void execute(Session session, int count) {}
+
+              @Override
+              float[] answer() {
+                meanwhile.set(replica.submit(hurriedBy(2 * LONG_RUN)));
+                return super.answer();
+              }
+            });
+    worker.serve();
+    assertTrue(first.isDone());
+    assertEquals(Replica.Admission.LATE, meanwhile.get());
+    assertEquals(Replica.Admission.ACCEPTED, replica.submit(hurriedBy(2 * LONG_RUN)));
+  }
+
+  private static BlankRequest hurriedBy(long nanos) {
+    return new BlankRequest(1, System.nanoTime() + nanos);
   }
 
   @Test
