@@ -19,6 +19,7 @@ import org.openjdk.jcstress.infra.results.Z_Result;
  * What two threads can do to one replica's queue. A test that runs into jcstress's time limit has
  * failed too: somebody waits for rows that never come.
  */
+@SuppressWarnings("this-escape") // requests know their replica, not the test
 public final class ReplicaRaces {
   private ReplicaRaces() {}
 
@@ -30,7 +31,7 @@ public final class ReplicaRaces {
   @State
   public static class CallersWantTheLastPlace extends Unstarted {
     public CallersWantTheLastPlace() {
-      waiting(CAPACITY - 1);
+      enqueue(new Sum(CAPACITY - 1));
     }
 
     @Actor
@@ -121,7 +122,7 @@ public final class ReplicaRaces {
     private final Request.Part last;
 
     public LastRowsLeaveMeetsSleep() {
-      waiting(1);
+      enqueue(new Sum(1));
       last = replica.queue().poll(); // by another worker, which is about to claim it
       replica.drain();
     }
@@ -147,7 +148,7 @@ public final class ReplicaRaces {
   public static class CallerMeetsSleep extends Unstarted {
     @Actor
     public void caller() {
-      waiting(1);
+      enqueue(new Sum(1));
     }
 
     @Actor
@@ -163,7 +164,7 @@ public final class ReplicaRaces {
   public static class CallerMeetsLookThatEnds extends Unstarted {
     @Actor
     public void caller() {
-      waiting(1);
+      enqueue(new Sum(1));
     }
 
     @Actor

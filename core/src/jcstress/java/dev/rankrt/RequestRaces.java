@@ -14,6 +14,7 @@ import org.openjdk.jcstress.infra.results.II_Result;
 import org.openjdk.jcstress.infra.results.IZI_Result;
 
 /** What two threads can do to one request. */
+@SuppressWarnings("this-escape") // requests know their replica, not the test
 public final class RequestRaces {
   private RequestRaces() {}
 
@@ -24,7 +25,7 @@ public final class RequestRaces {
   @State
   public static class WorkersTakeParts extends Unstarted {
     public WorkersTakeParts() {
-      waiting(2 * RUN);
+      enqueue(new Sum(2 * RUN));
     }
 
     @Actor

@@ -11,6 +11,8 @@ abstract class Unstarted {
   static final int RUN = 1;
   static final int CAPACITY = 2;
 
+  /** Made once: filling in its stack trace takes longer than what races with it. */
+  @SuppressWarnings("StaticAssignmentOfThrowable")
   static final DeviceLostException LOST =
       new DeviceLostException("scripted", 700, "cudaErrorIllegalAddress");
 
@@ -34,13 +36,18 @@ abstract class Unstarted {
 
   private volatile boolean overslept;
 
-  /** Puts a request into the queue, where there is room. */
+  /** Returns a request that it has put into the queue, where there is room. */
   final Sum waiting(int rows) {
     Sum request = new Sum(rows);
+    enqueue(request);
+    return request;
+  }
+
+  /** Puts a request into the queue, where there is room. */
+  final void enqueue(Request<?> request) {
     if (!accepts(request)) {
       throw new AssertionError("refused");
     }
-    return request;
   }
 
   final boolean accepts(Request<?> request) {
