@@ -87,7 +87,9 @@ public final class RankRt implements Runnable {
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExecutionStrategy(
             parsed -> {
-              CommonOptions.in(parsed).configureLogging();
+              CommonOptions options = CommonOptions.in(parsed);
+              options.configureLogging();
+              options.requireWritable();
               return new CommandLine.RunLast().execute(parsed);
             })
         .setParameterExceptionHandler(

@@ -107,9 +107,14 @@ class RankRtTest {
   }
 
   @Test
-  void aFileThatCannotBeWritten_isAFailure() {
-    assertEquals(1, run("doctor", "--json", folder.resolve("no/such/file").toString()));
-    assertTrue(err.toString().contains("no/such/file"), err::toString);
+  void aFileThatCannotBeWritten_isRefusedBeforeAnythingIsDone() {
+    assertEquals(2, run("doctor", "--json", folder.resolve("no/such/file").toString()));
+    assertTrue(
+        err.toString().startsWith("no folder for --json: " + folder.resolve("no/such") + ";"),
+        err::toString);
+    assertEquals(2, run("doctor", "--json", folder.toString()));
+    assertTrue(err.toString().contains("--json is a folder"), err::toString);
+    assertEquals("", out.toString());
   }
 
   @Test
@@ -136,6 +141,7 @@ class RankRtTest {
             List.of("--max-batch", "0"),
             List.of("--level", "6"),
             List.of("--workspace", "-1"),
+            List.of("--workspace", "17592186044417"), // its bytes overflow to 1 MiB
             List.of("--id-range", "ids=5"),
             List.of("--precision", "FP8"),
             List.of("--fp16", "--bf16"),

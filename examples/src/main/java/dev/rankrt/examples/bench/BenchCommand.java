@@ -137,6 +137,12 @@ public final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    if (html != null) {
+      CommonOptions.requireWritable(spec, "--html", html);
+    }
+    if (svg != null) {
+      CommonOptions.requireWritable(spec, "--svg", svg);
+    }
     Results results = from == null ? measure() : read(from);
     if (html != null) {
       Files.writeString(html, HtmlPage.of(results));
@@ -240,8 +246,8 @@ public final class BenchCommand implements Callable<Integer> {
     return version == null ? "development" : version;
   }
 
-  private void requirePositive(String option, double value) {
-    if (!(value > 0)) {
+  private void requirePositive(String option, Number value) {
+    if (!(value.doubleValue() > 0)) {
       throw wrong(option + " must be positive, not " + value);
     }
   }

@@ -106,6 +106,9 @@ public final class TuneCommand implements Callable<Integer> {
     requirePositive("--rows", rows);
     requirePositive("--sla", slaMillis);
     requirePositive("--duration", seconds);
+    if (!(tolerance >= 0)) {
+      throw wrong("--tolerance is 0 or more, not " + tolerance);
+    }
     Workload workload = model.workload();
     Instant began = Instant.now();
     // Opening once says where the model runs, and what its inputs are.
@@ -233,9 +236,13 @@ public final class TuneCommand implements Callable<Integer> {
     }
   }
 
-  private void requirePositive(String option, double value) {
-    if (!(value > 0)) {
-      throw new ParameterException(spec.commandLine(), option + " must be positive, not " + value);
+  private void requirePositive(String option, Number value) {
+    if (!(value.doubleValue() > 0)) {
+      throw wrong(option + " must be positive, not " + value);
     }
+  }
+
+  private ParameterException wrong(String message) {
+    return new ParameterException(spec.commandLine(), message);
   }
 }

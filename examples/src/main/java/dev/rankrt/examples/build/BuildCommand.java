@@ -36,6 +36,8 @@ import picocli.CommandLine.Spec;
             + " does. A service that opens the ONNX file with the same options finds it in the plan"
             + " cache; one that opens the file of --save-engine needs no ONNX file.")
 public final class BuildCommand implements Callable<Integer> {
+  private static final long MAX_MEBIBYTES = Long.MAX_VALUE >> 20;
+
   @Spec private CommandSpec spec;
 
   @Option(names = "--onnx", required = true, paramLabel = "FILE", description = "The model.")
@@ -195,10 +197,7 @@ public final class BuildCommand implements Callable<Integer> {
 
   /** An entry of a plan cache is a plan file: one is made in a cache of its own, and moved. */
   private Built intoFile(Path file) throws IOException {
-    if (!Files.isDirectory(file.getParent())) {
-      throw new ParameterException(
-          spec.commandLine(), "no folder for --save-engine: " + file.getParent());
-    }
+    CommonOptions.requireWritable(spec, "--save-engine", file);
     Path cache = Files.createTempDirectory(file.getParent(), ".rankrt-build");
     try {
       Built built = build(options().planCache(cache), file);
@@ -237,13 +236,22 @@ public final class BuildCommand implements Callable<Integer> {
         EngineOptions.builder().device(Device.gpu(gpu)).precision(precision.chosen());
     maxBatch.ifPresent(options::maxBatch);
     level.ifPresent(options::builderLevel);
-    workspaceMebibytes.ifPresent(mebibytes -> options.workspaceBytes(mebibytes << 20));
+    workspaceMebibytes.ifPresent(mebibytes -> options.workspaceBytes(bytes(mebibytes)));
     timingCache.ifPresent(options::timingCache);
     if (optimizeFor != null) {
       options.optimizeFor(optimizeFor);
     }
     idRanges.forEach((input, range) -> options.idRange(input, range.min(), range.max()));
     return options;
+  }
+
+  private long bytes(long mebibytes) {
+    if (mebibytes < 1 || mebibytes > MAX_MEBIBYTES) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--workspace is from 1 to " + MAX_MEBIBYTES + " MiB, not " + mebibytes);
+    }
+    return mebibytes << 20;
   }
 
   private static void delete(Path folder) throws IOException {

@@ -5,8 +5,11 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.Spec;
 
 /** Options of every command, to be taken in with {@link Mixin} under the name {@link #MIXIN}. */
 public final class CommonOptions {
@@ -14,6 +17,9 @@ public final class CommonOptions {
   public static final String MIXIN = "common";
 
   private static final String STANDARD_OUTPUT = "-";
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
 
   @Option(
       names = "--json",
@@ -49,6 +55,33 @@ public final class CommonOptions {
   public void configureLogging() {
     if (quiet || verbose) {
       System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", verbose ? "debug" : "warn");
+    }
+  }
+
+  /** Refuses a file for the result that cannot be written, before the work that it is to hold. */
+  public void requireWritable() {
+    if (json != null && !STANDARD_OUTPUT.equals(json)) {
+      requireWritable(spec, "--json", Path.of(json));
+    }
+  }
+
+  /**
+   * Refuses a file that cannot be written because its folder is not there, or is itself a folder.
+   *
+   * @param spec the command
+   * @param option the option that names the file
+   * @param file the file, which need not exist
+   */
+  public static void requireWritable(CommandSpec spec, String option, Path file) {
+    Path whole = file.toAbsolutePath();
+    if (Files.isDirectory(whole)) {
+      throw new ParameterException(
+          spec.commandLine(), option + " is a folder, name a file in it: " + whole);
+    }
+    if (!Files.isDirectory(whole.getParent())) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "no folder for " + option + ": " + whole.getParent() + "; make it, or name another file");
     }
   }
 

@@ -93,11 +93,24 @@ class BenchCommandTest {
   @Test
   void wrongArguments_endWith2() {
     assertEquals(2, bench("--rows", "0"));
+    assertTrue(err.toString().startsWith("--rows must be positive, not 0\n"), err::toString);
     assertEquals(2, bench("--sla", "-1"));
     assertEquals(2, bench("--rows", "100", "--max-batch", "10"));
     assertEquals(2, bench("--device", "tpu"));
     assertEquals(2, run("bench", DLRM.get(0), DLRM.get(1), "--id-range", "ids=9..0"));
     assertEquals(2, run("bench", DLRM.get(0), DLRM.get(1), "--id-range", "ids=all"));
+    assertEquals("", out.toString());
+  }
+
+  @Test
+  void filesThatCannotBeWritten_areRefusedBeforeAnythingIsMeasured() {
+    for (String option : List.of("--json", "--html", "--svg")) {
+      err.getBuffer().setLength(0);
+      assertEquals(2, bench("--device", "cpu", option, folder.resolve("none/results")));
+      assertTrue(
+          err.toString().startsWith("no folder for " + option + ": " + folder.resolve("none")),
+          err::toString);
+    }
     assertEquals("", out.toString());
   }
 

@@ -79,6 +79,9 @@ class TuneCommandTest {
     assertEquals(2, tune());
     assertEquals(2, tune("--rate", "-1"));
     assertEquals(2, tune("--rate", "1", "--rows", "0"));
+    assertEquals(2, tune("--rate", "1", "--tolerance", "-0.1"));
+    assertEquals(2, tune("--rate", "1", "--tolerance", "NaN"));
+    assertTrue(err.toString().contains("--tolerance is 0 or more, not -0.1"), err::toString);
   }
 
   @Test
