@@ -335,7 +335,7 @@ final class Replica {
       if (request.hasDeadline()) {
         long now = System.nanoTime();
         long left = request.nanosLeft(now);
-        long forRuns = nanosOfRuns(before, request.rows());
+        long forRuns = nanosToAllowForRuns(before, request.rows());
         if (left < 2 * nanosUntilBegun(before, request, now) + forRuns) {
           if (before == 0 && left < forRuns) {
             doubt(request.rows());
@@ -384,11 +384,23 @@ final class Replica {
     return untilFree == Long.MAX_VALUE ? 0 : untilFree; // others may have begun meanwhile
   }
 
+  /** Tells whether the device is not full any more once so much time has passed. */
+  private boolean hasRoomAfter(long nanos, long now) {
+    long rows = 0;
+    for (int i = 0; i < workers.size(); i++) {
+      Worker worker = workers.get(i);
+      if (worker.nanosUntilFree(now) > nanos) {
+        rows += worker.runningRows();
+      }
+    }
+    return rows < rowsThatFill;
+  }
+
   /**
    * Returns how much time to allow for a request's run and those before: what its own would take
    * now, guessed on the high side, and twice as long as it would wait.
    */
-  private long nanosOfRuns(long rowsAhead, int rows) {
+  private long nanosToAllowForRuns(long rowsAhead, int rows) {
     long runsBefore;
     int lastRun;
     if (batching) {
@@ -400,18 +412,6 @@ final class Replica {
     }
     long rounds = (runsBefore + workers.size() - 1) / workers.size();
     return 2 * rounds * times.of(maxBatch) + withRoom(times.of(lastRun));
-  }
-
-  /** Tells whether the device is not full any more once so much time has passed. */
-  private boolean hasRoomAfter(long nanos, long now) {
-    long rows = 0;
-    for (int i = 0; i < workers.size(); i++) {
-      Worker worker = workers.get(i);
-      if (worker.nanosUntilFree(now) > nanos) {
-        rows += worker.runningRows();
-      }
-    }
-    return rows < rowsThatFill;
   }
 
   /** Without those that were cancelled, which nobody has taken out yet. */
