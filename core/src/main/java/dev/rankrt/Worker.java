@@ -354,7 +354,11 @@ final class Worker implements Runnable {
       runningRows = 0;
       return;
     }
+    boolean fewer = rows < runningRows; // some were cancelled since they were taken
     running(rows, start);
+    if (fewer) {
+      replica.wakeOneForWork();
+    }
     try {
       parts.get(0).request.execute(session, rows);
       replica.succeeded();

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -349,6 +350,52 @@ class WorkerTest {
 
   private static BlankRequest hurriedBy(long nanos) {
     return new BlankRequest(1, System.nanoTime() + nanos);
+  }
+
+  @Test
+  void rows_thatAreCancelledBeforeTheirRun_leaveRoomForWhatWaits() throws Exception {
+    Serving three = ClosedServing.of(RUN, RankerOptions.builder().workers(3).build());
+    Replica full = new Replica(three, three.fleet().engine(), counters, false);
+    full.submit(new BlankRequest(RUN, Request.NO_DEADLINE));
+    assertEquals(0, full.workers.get(0).take(RUN));
+    BlankRequest cancelled = new BlankRequest(RUN - 1, Request.NO_DEADLINE);
+    Worker idle = full.workers.get(2);
+    idle.thread = new Thread(idle::sleep);
+    AtomicBoolean woken = new AtomicBoolean();
+    full.submit(
+        new BlankRequest(1, Request.NO_DEADLINE) {
+          @Override
+          void copyIn(Session session, int from, int count, int at) {
+            full.submit(new BlankRequest(1, Request.NO_DEADLINE));
+            startAndAwaitSleep(idle.thread);
+            cancelled.cancel(true);
+          }
+
+          @Override
+          void execute(Session session, int count) {
+            woken.set(ends(idle.thread));
+          }
+        });
+    full.submit(cancelled);
+    full.workers.get(1).serve();
+    assertTrue(woken.get());
+  }
+
+  private static void startAndAwaitSleep(Thread thread) {
+    thread.setDaemon(true);
+    thread.start();
+    while (thread.getState() != Thread.State.WAITING) {
+      Thread.onSpinWait();
+    }
+  }
+
+  private static boolean ends(Thread thread) {
+    try {
+      thread.join(5000);
+      return !thread.isAlive();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   @Test
