@@ -103,7 +103,12 @@ abstract class Request<A> extends CompletableFuture<A> {
   /** Takes the parts that still wait out of their queue, and returns whose it is; null if none. */
   final Replica withdraw() {
     Part[] waiting = parts; // of one replica, whichever the request moves to meanwhile
-    return claim(waiting) > 0 ? waiting[0].replica : null;
+    if (claim(waiting) == 0) {
+      return null;
+    }
+    Replica replica = waiting[0].replica;
+    replica.wakeOneForWork(); // for one that runs alone, which it may have held up
+    return replica;
   }
 
   /** Takes the parts that still wait out of their queue, and returns how many rows they have. */

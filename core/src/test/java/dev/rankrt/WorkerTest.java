@@ -399,6 +399,19 @@ class WorkerTest {
   }
 
   @Test
+  void request_thatMustRunAlone_doesNotWaitOnceTheOneBeforeItIsCancelled() {
+    Replica full = full();
+    Worker idle = full.workers.get(2);
+    idle.thread = new Thread(idle::sleep);
+    BlankRequest cancelled = new BlankRequest(1, Request.NO_DEADLINE);
+    full.submit(cancelled);
+    full.submit(new BlankRequest(1, true, Request.NO_DEADLINE));
+    startAndAwaitSleep(idle.thread);
+    cancelled.cancel(true);
+    assertTrue(ends(idle.thread));
+  }
+
+  @Test
   void request_thatMustRunAlone_doesNotWaitForOthersToShareItsRun() {
     Replica full = full();
     full.submit(new BlankRequest(1, true, Request.NO_DEADLINE));
