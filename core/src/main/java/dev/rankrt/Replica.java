@@ -369,14 +369,18 @@ final class Replica {
    * Returns how long it takes until a worker may begin with what waits.
    *
    * <p>A batching window adds nothing: the worker that collects a request with a deadline ends its
-   * window in time for it.
+   * window in time for it. Nor does the run that it collects, which has not begun.
    */
   private long nanosUntilBegun(long rowsAhead, Request<?> request, long now) {
     boolean beginsAtOnce = rowsAhead == 0 && request.runsAlone();
     boolean waitsForRoom = !beginsAtOnce && rowsAhead + request.rows() < rowsToBegin && isFull();
     long untilFree = Long.MAX_VALUE;
     for (int i = 0; i < workers.size(); i++) {
-      long nanos = workers.get(i).nanosUntilFree(now);
+      Worker worker = workers.get(i);
+      if (!request.runsAlone() && worker.waitsFor(rowsAhead + request.rows())) {
+        return 0;
+      }
+      long nanos = worker.nanosUntilFree(now);
       if (nanos < untilFree && (!waitsForRoom || hasRoomAfter(nanos, now))) {
         untilFree = nanos;
       }

@@ -55,6 +55,9 @@ final class Worker implements Runnable {
   /** Likewise: when all of them should be answered. */
   private volatile long busyUntil = FREE;
 
+  /** Likewise: the rows that it has room for while it waits for more. */
+  private volatile int openRoom;
+
   /** The output that was not finite in the warm-up; null if all were. */
   private volatile TensorSpec notFinite;
 
@@ -84,6 +87,11 @@ final class Worker implements Runnable {
 
   int runningRows() {
     return runningRows;
+  }
+
+  /** Tells whether so many rows are taken at once, into a run that has not begun. */
+  boolean waitsFor(long rows) {
+    return rows <= openRoom;
   }
 
   long nanosUntilFree(long now) {
@@ -230,7 +238,12 @@ final class Worker implements Runnable {
     batch.clear();
     int room = take(replica.maxBatch());
     if (windowNanos > 0 && !batch.isEmpty()) {
-      waitForMore(room);
+      openRoom = room;
+      try {
+        waitForMore(room);
+      } finally {
+        openRoom = 0;
+      }
     }
   }
 
@@ -248,6 +261,7 @@ final class Worker implements Runnable {
       if (!replica.queue().isEmpty()) {
         int taken = batch.size();
         room = take(room);
+        openRoom = room;
         for (Request.Part part : batch.subList(taken, batch.size())) {
           end = earlier(end, part.request);
         }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.natives.DeviceLostException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionException;
@@ -409,6 +410,33 @@ class WorkerTest {
     startAndAwaitSleep(idle.thread);
     cancelled.cancel(true);
     assertTrue(ends(idle.thread));
+  }
+
+  @Test
+  void deadline_thatAWindowIsEndedInTimeFor_needNotAllowForARunThatHasNotBegun() throws Exception {
+    Serving patient =
+        ClosedServing.of(
+            RUN, RankerOptions.builder().workers(1).batchingWindow(Duration.ofSeconds(1)).build());
+    Replica collecting = new Replica(patient, patient.fleet().engine(), counters, false);
+    collecting.times().ended(1, LONG_RUN);
+    collecting.submit(unrun(1, Request.NO_DEADLINE));
+    Thread thread = new Thread(collecting.workers.get(0)::serve);
+    thread.start();
+    while (!collecting.workers.get(0).waitsFor(RUN - 1)) {
+      Thread.onSpinWait();
+    }
+    assertEquals(
+        Replica.Admission.ACCEPTED, collecting.submit(unrun(1, System.nanoTime() + 2 * LONG_RUN)));
+    assertEquals(Replica.Admission.ACCEPTED, collecting.submit(unrun(2, Request.NO_DEADLINE)));
+    thread.join();
+    assertEquals(1, counters.batches.sum());
+  }
+
+  private static BlankRequest unrun(int rows, long deadline) {
+    return new BlankRequest(rows, deadline) {
+      @Override
+      void execute(Session session, int count) {}
+    };
   }
 
   @Test
