@@ -9,9 +9,7 @@ import dev.rankrt.natives.internal.PlatformThreads;
 import dev.rankrt.streams.AffinityPolicy;
 import dev.rankrt.testing.FakeBackend;
 import dev.rankrt.testing.Forked;
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
+import dev.rankrt.testing.VirtualThreads;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -41,6 +39,7 @@ class RankerVirtualThreadsTest {
                 RankerVirtualThreadsTest.class,
                 AffinityPolicy.class,
                 RankRtException.class,
+                VirtualThreads.class,
                 LoggerFactory.class,
                 SimpleLogger.class),
             List.of("-Djdk.virtualThreadScheduler.parallelism=4"),
@@ -61,7 +60,7 @@ class RankerVirtualThreadsTest {
           virtual.add(PlatformThreads.isVirtual(Thread.currentThread()));
           return 0;
         };
-    Callers.startVirtual(
+    VirtualThreads.start(
             () -> {
               try (Ranker ranker =
                   Ranker.open(
@@ -104,7 +103,7 @@ class RankerVirtualThreadsTest {
                     int id = i;
                     Ranker view = i % 2 == 0 ? ranker : hurried;
                     callers.add(
-                        startVirtual(
+                        VirtualThreads.start(
                             () -> {
                               float[] scores = view.infer(new float[2], new long[] {id, -id});
                               if (scores[0] == id && scores[1] == -id) {
@@ -117,7 +116,7 @@ class RankerVirtualThreadsTest {
                   }
                 });
       }
-      int control = pinnedDuring(() -> startVirtual(() -> new Pinned()).join());
+      int control = pinnedDuring(() -> VirtualThreads.start(() -> new Pinned()).join());
       System.out.println(
           "answered " + answered + ", pinned " + pinned + "; pinned on purpose " + control);
     }
@@ -140,25 +139,6 @@ class RankerVirtualThreadsTest {
         return events.size();
       } finally {
         Files.delete(file);
-      }
-    }
-
-    /** {@code Thread.startVirtualThread}, which this source's Java does not have. */
-    private static Thread startVirtual(Runnable work) throws Throwable {
-      return (Thread) START.invokeExact(work);
-    }
-
-    private static final MethodHandle START = startVirtualThread();
-
-    private static MethodHandle startVirtualThread() {
-      try {
-        return MethodHandles.publicLookup()
-            .findStatic(
-                Thread.class,
-                "startVirtualThread",
-                MethodType.methodType(Thread.class, Runnable.class));
-      } catch (ReflectiveOperationException e) {
-        throw new ExceptionInInitializerError(e);
       }
     }
 

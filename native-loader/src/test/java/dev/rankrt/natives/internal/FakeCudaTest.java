@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
+import dev.rankrt.testing.VirtualThreads;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.ByteBuffer;
@@ -66,23 +67,25 @@ class FakeCudaTest {
                     worked.set(Thread.currentThread());
                     return cuda.device();
                   }));
-          thrown.set(
-              assertThrows(
-                  IllegalStateException.class,
-                  () ->
-                      cuda.onDevice(
-                          1,
-                          () -> {
-                            throw new IllegalStateException("scripted");
-                          })));
+          thrown.set(failsOnDeviceOne());
         };
-    Thread virtual =
-        (Thread) Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, asks);
+    Thread virtual = VirtualThreads.start(asks);
     virtual.join();
     assertTrue(PlatformThreads.isVirtual(virtual));
     assertFalse(PlatformThreads.isVirtual(worked.get()));
     assertEquals(1, device.get());
     assertEquals("scripted", thrown.get().getMessage());
+  }
+
+  private IllegalStateException failsOnDeviceOne() {
+    return assertThrows(
+        IllegalStateException.class,
+        () ->
+            cuda.onDevice(
+                1,
+                () -> {
+                  throw new IllegalStateException("scripted");
+                }));
   }
 
   @Test
@@ -113,14 +116,7 @@ class FakeCudaTest {
           new Thread(
               () -> {
                 long address = cuda.onDevice(1, () -> cuda.allocate(256));
-                assertThrows(
-                    IllegalStateException.class,
-                    () ->
-                        cuda.onDevice(
-                            1,
-                            () -> {
-                              throw new IllegalStateException("scripted");
-                            }));
+                failsOnDeviceOne();
                 right.addAndGet(cuda.deviceOf(address));
                 cuda.free(address);
               });

@@ -14,7 +14,7 @@ import dev.rankrt.natives.internal.Cuda;
 import dev.rankrt.natives.internal.FakeCuda;
 import dev.rankrt.natives.internal.PlatformThreads;
 import dev.rankrt.streams.WaitPolicy;
-import java.lang.reflect.Method;
+import dev.rankrt.testing.VirtualThreads;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.List;
@@ -95,8 +95,7 @@ class CudaStreamTest {
             recorded.setDevice(1);
             stream.await(WaitPolicy.YIELD);
           };
-      Method start = Thread.class.getMethod("startVirtualThread", Runnable.class);
-      ((Thread) start.invoke(null, waits)).join();
+      VirtualThreads.start(waits).join();
     }
     // Between two questions it may move to a carrier without a context, which would get device 0's.
     assertEquals(
