@@ -23,7 +23,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Measures a model every way there is on this machine; see {@code --help}. */
@@ -180,12 +179,12 @@ public final class BenchCommand implements Callable<Integer> {
   }
 
   private Settings settings() {
-    requirePositive("--rows", rows);
-    requirePositive("--in-flight", inFlight);
-    requirePositive("--sla", slaMillis);
-    requirePositive("--duration", seconds);
+    model.requirePositive("--rows", rows);
+    model.requirePositive("--in-flight", inFlight);
+    model.requirePositive("--sla", slaMillis);
+    model.requirePositive("--duration", seconds);
     if (maxBatch != null && maxBatch < rows) {
-      throw wrong("--max-batch is at least --rows, " + rows + ", not " + maxBatch);
+      throw model.wrong("--max-batch is at least --rows, " + rows + ", not " + maxBatch);
     }
     double length = quick ? 0.2 : seconds;
     return new Settings(
@@ -244,15 +243,5 @@ public final class BenchCommand implements Callable<Integer> {
   static String version() {
     String version = BenchCommand.class.getPackage().getImplementationVersion();
     return version == null ? "development" : version;
-  }
-
-  private void requirePositive(String option, Number value) {
-    if (!(value.doubleValue() > 0)) {
-      throw wrong(option + " must be positive, not " + value);
-    }
-  }
-
-  private ParameterException wrong(String message) {
-    return new ParameterException(spec.commandLine(), message);
   }
 }

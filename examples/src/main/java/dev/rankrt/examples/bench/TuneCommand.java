@@ -24,7 +24,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Finds settings for a model and its traffic; see {@code --help}. */
@@ -102,12 +101,12 @@ public final class TuneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    requirePositive("--rate", rate);
-    requirePositive("--rows", rows);
-    requirePositive("--sla", slaMillis);
-    requirePositive("--duration", seconds);
+    model.requirePositive("--rate", rate);
+    model.requirePositive("--rows", rows);
+    model.requirePositive("--sla", slaMillis);
+    model.requirePositive("--duration", seconds);
     if (!(tolerance >= 0)) {
-      throw wrong("--tolerance is 0 or more, not " + tolerance);
+      throw model.wrong("--tolerance is 0 or more, not " + tolerance);
     }
     Workload workload = model.workload();
     Instant began = Instant.now();
@@ -234,15 +233,5 @@ public final class TuneCommand implements Callable<Integer> {
     } catch (NvmlUnavailableException e) {
       return Optional.empty();
     }
-  }
-
-  private void requirePositive(String option, Number value) {
-    if (!(value.doubleValue() > 0)) {
-      throw wrong(option + " must be positive, not " + value);
-    }
-  }
-
-  private ParameterException wrong(String message) {
-    return new ParameterException(spec.commandLine(), message);
   }
 }

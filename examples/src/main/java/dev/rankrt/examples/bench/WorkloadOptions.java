@@ -64,7 +64,15 @@ final class WorkloadOptions {
     return new Workload(model.toString(), model, Optional.empty(), ids, new IdRange(0, idMax));
   }
 
-  private ParameterException wrong(String message) {
+  /** Refuses a value of an option that is not positive. */
+  void requirePositive(String option, Number value) {
+    if (!(value.doubleValue() > 0)) {
+      throw wrong(option + " must be positive, not " + value);
+    }
+  }
+
+  /** Returns what ends the command that takes these options, told as a wrong use of it. */
+  ParameterException wrong(String message) {
     return new ParameterException(spec.commandLine(), message);
   }
 }
