@@ -34,5 +34,5 @@ public interface RankerListener {
    * @param model the file of the model that does not serve
    * @param failure what {@link Ranker#swap} throws
    */
-  default void swapFailed(Path model, RuntimeException failure) {}
+  default void swapFailed(Path model, Throwable failure) {}
 }

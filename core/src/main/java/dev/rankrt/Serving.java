@@ -261,7 +261,7 @@ final class Serving {
       swapLocked(model);
       log.info("{} serves now, instead of {}", fleet, before);
       tell(listener -> listener.swapped(before, model));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       log.warn("{} does not serve, {} goes on: {}", model, fleet, e.getMessage());
       tell(listener -> listener.swapFailed(model, e));
       throw e;

@@ -111,7 +111,7 @@ class RankerTest {
       }
 
       @Override
-      public void swapFailed(Path path, RuntimeException failure) {
+      public void swapFailed(Path path, Throwable failure) {
         heard.add(path.getFileName() + " refused");
       }
     };
@@ -938,6 +938,11 @@ class RankerTest {
             test.backend.duringRun =
                 rows -> {
                   throw new InferenceException("scripted: cannot run");
+                },
+        test ->
+            test.backend.duringRun =
+                rows -> {
+                  throw new OutOfMemoryError("scripted: heap");
                 });
   }
 
@@ -956,7 +961,7 @@ class RankerTest {
                 }));
     Path two = second();
     fault.accept(this);
-    RuntimeException refusal = assertThrows(RuntimeException.class, () -> ranker.swap(two));
+    Throwable refusal = assertThrows(Throwable.class, () -> ranker.swap(two));
     assertTrue(
         refusal.getMessage().contains("scripted") || refusal.getMessage().contains("two.onnx"),
         refusal.getMessage());
