@@ -35,13 +35,14 @@ final class OnnxRuntimeSession implements BackendSession {
     this.engine = engine;
     int modelRows = engine.fixedBatch() > 0 ? engine.fixedBatch() : engine.maxBatch();
     boolean padded = engine.minBatch() < engine.fixedBatch();
-    this.bindings = new Binding[modelRows + 1];
     this.inputs =
         engine.inputs().stream()
             .map(spec -> allocate(spec, modelRows, engine.maxBatch(), padded))
             .toList();
     this.outputs =
         engine.outputs().stream().map(spec -> allocate(spec, modelRows, modelRows, false)).toList();
+    // Behind the tensors, which refuse more rows than there can be, and say how many those are.
+    this.bindings = new Binding[modelRows + 1];
     this.counter = engine.counters().open();
   }
 
