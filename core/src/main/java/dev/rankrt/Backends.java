@@ -133,8 +133,17 @@ final class Backends {
               + model.toAbsolutePath()
               + "; check the path, or export the model to it");
     }
-    if (!Files.isRegularFile(model) || !Files.isReadable(model)) {
-      throw new ModelException("not a file that this process may read: " + model.toAbsolutePath());
+    if (!Files.isRegularFile(model)) {
+      throw new ModelException(
+          "not a file: "
+              + model.toAbsolutePath()
+              + (Files.isDirectory(model) ? " is a folder; name the model in it" : ""));
+    }
+    if (!Files.isReadable(model)) {
+      throw new ModelException(
+          "not a file that this process may read: "
+              + model.toAbsolutePath()
+              + "; change its permissions, or the user that the process runs as");
     }
     try {
       if (Files.size(model) == 0) {

@@ -4,8 +4,12 @@ import static dev.rankrt.testing.OnnxModel.BATCH;
 import static dev.rankrt.testing.OnnxModel.Type.FLOAT;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.testing.OnnxModels;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -33,5 +37,17 @@ class CpuEngineTest extends EngineContract {
             + rows
             + " rows, at most 2 GiB are possible; lower maxBatch",
         refusal.getMessage());
+  }
+
+  @Test
+  void model_thatIsAnotherKindOfFile_isRefusedWithWhatToTry() {
+    Path file = engines.write("notes.onnx", "# Notes, no model".getBytes(StandardCharsets.UTF_8));
+    Exception refusal =
+        assertThrows(ModelException.class, () -> engines.open(file, options()).close());
+    assertTrue(
+        refusal
+            .getMessage()
+            .endsWith(" It is no ONNX model, or only a part of one; export or copy it again"),
+        refusal::getMessage);
   }
 }

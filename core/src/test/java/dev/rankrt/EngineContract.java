@@ -900,7 +900,8 @@ abstract class EngineContract {
   @Test
   void model_thatIsAFolder_isRefusedWithItsPath() throws IOException {
     Path folder = Files.createDirectories(engines.path("folder.onnx"));
-    assertNoModel(folder, "not a file", folder.toAbsolutePath().toString());
+    assertNoModel(
+        folder, "not a file: " + folder.toAbsolutePath() + " is a folder; name the model");
   }
 
   @Test

@@ -76,8 +76,12 @@ final class OnnxRuntimeEngine implements BackendEngine {
       success = true;
       return engine;
     } catch (OrtException e) {
+      String refusal = "ONNX Runtime cannot load " + file.toAbsolutePath() + ": " + e.getMessage();
       throw new ModelException(
-          "ONNX Runtime cannot load " + file.toAbsolutePath() + ": " + e.getMessage(), e);
+          e.getCode() == OrtException.OrtErrorCode.ORT_INVALID_PROTOBUF
+              ? refusal + " It is no ONNX model, or only a part of one; export or copy it again"
+              : refusal,
+          e);
     } finally {
       if (!success && model != null) {
         close(model);
