@@ -90,7 +90,11 @@ public final class RankRt implements Runnable {
               CommonOptions options = CommonOptions.in(parsed);
               options.configureLogging();
               options.requireWritable();
-              return new CommandLine.RunLast().execute(parsed);
+              try {
+                return new CommandLine.RunLast().execute(parsed);
+              } catch (OutOfMemoryError e) {
+                return outOfMemory(e, program, options);
+              }
             })
         .setParameterExceptionHandler(
             (problem, ignored) -> misused(problem, problem.getCommandLine()))
@@ -125,6 +129,23 @@ public final class RankRt implements Runnable {
     } else {
       problem.printStackTrace(command.getErr());
     }
+    return CommandLine.ExitCode.SOFTWARE;
+  }
+
+  /** Sizes are the user's: what does not fit is no defect. */
+  private static int outOfMemory(OutOfMemoryError e, CommandLine program, CommonOptions options) {
+    if (options.verbose()) {
+      e.printStackTrace(program.getErr());
+    }
+    program
+        .getErr()
+        .println(
+            "out of memory: "
+                + e.getMessage()
+                + "; ask for fewer rows, smaller batches or fewer requests at once, or give Java"
+                + " more with -Xmx: its heap holds "
+                + (Runtime.getRuntime().maxMemory() >> 20)
+                + " MiB, and its buffers as much again");
     return CommandLine.ExitCode.SOFTWARE;
   }
 

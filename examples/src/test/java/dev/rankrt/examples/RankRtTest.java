@@ -63,6 +63,18 @@ class RankRtTest {
   }
 
   @Test
+  void whatTheMemoryDoesNotHold_isToldInOneLineWithWhatToTry() throws Exception {
+    String complaint =
+        complaintsOf(
+            List.of("-Xmx64m"),
+            List.of("bench", "--model", RETAIL, "--device", "cpu", "--quick", "--rows", "1000000"));
+    assertTrue(complaint.startsWith("out of memory: "), complaint);
+    assertTrue(complaint.contains("; ask for fewer rows, "), complaint);
+    assertTrue(complaint.contains("its heap holds 64 MiB"), complaint);
+    assertEquals(1, complaint.lines().count(), complaint);
+  }
+
+  @Test
   void quiet_leavesOutWhatTheLogSaysOtherwise() throws Exception {
     assertTrue(complaintsOfATune().contains("INFO"));
     assertFalse(complaintsOfATune("--quiet").contains("INFO"));
@@ -70,15 +82,19 @@ class RankRtTest {
 
   /** Fails after the model was opened; in a process of its own, since a log is set up once. */
   private static String complaintsOfATune(String... options) throws Exception {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                RankRt.class.getName()));
-    command.addAll(List.of("tune", "--model", RETAIL, "--rate", "10", "--id-max", "100000"));
-    command.addAll(List.of(options));
+    List<String> args =
+        new ArrayList<>(List.of("tune", "--model", RETAIL, "--rate", "10", "--id-max", "100000"));
+    args.addAll(List.of(options));
+    return complaintsOf(List.of(), args);
+  }
+
+  /** Runs the program in a process of its own, in which it fails. */
+  private static String complaintsOf(List<String> flags, List<String> args) throws Exception {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(flags);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), RankRt.class.getName()));
+    command.addAll(args);
     Process process =
         new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
     String complaints = new String(process.getErrorStream().readAllBytes(), UTF_8);

@@ -195,6 +195,9 @@ final class Load {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while measuring", e);
     }
+    if (broken.get() instanceof OutOfMemoryError tooMuch) {
+      throw tooMuch;
+    }
     if (broken.get() != null) {
       throw new IllegalStateException("the load generator broke: " + broken.get(), broken.get());
     }

@@ -29,6 +29,20 @@ class LoadTest {
   }
 
   @Test
+  void memoryThatALoadWants_endsItAsWhatItIs() {
+    OutOfMemoryError tooMuch = new OutOfMemoryError("Java heap space");
+    Target target =
+        new PlayedServer(
+            clock,
+            call -> {
+              throw tooMuch;
+            });
+    assertSame(
+        tooMuch,
+        assertThrows(OutOfMemoryError.class, () -> Load.closed(target, clock, 1, 1, TEN_SECONDS)));
+  }
+
+  @Test
   void openLoop_chargesAStallToEveryRequestThatItHeldUp() {
     Figures figures = Load.open(stalling(3000), clock, 1000, 1, TEN_SECONDS, GRACE);
 
