@@ -36,6 +36,9 @@ import picocli.CommandLine.Spec;
       "What cannot be measured here is listed with the reason."
     })
 public final class BenchCommand implements Callable<Integer> {
+  /** Each has a thread that waits for its answer, and on a GPU a session as well. */
+  private static final int MOST_IN_FLIGHT = 10_000;
+
   @Spec private CommandSpec spec;
 
   @Mixin private CommonOptions common;
@@ -62,7 +65,7 @@ public final class BenchCommand implements Callable<Integer> {
       names = "--in-flight",
       paramLabel = "N",
       defaultValue = "10",
-      description = "Requests in flight; ${DEFAULT-VALUE} by default.")
+      description = "Requests in flight, at most 10000; ${DEFAULT-VALUE} by default.")
   private int inFlight;
 
   @Option(
@@ -180,9 +183,11 @@ public final class BenchCommand implements Callable<Integer> {
 
   private Settings settings() {
     model.requirePositive("--rows", rows);
-    model.requirePositive("--in-flight", inFlight);
-    model.requirePositive("--sla", slaMillis);
-    model.requirePositive("--duration", seconds);
+    if (inFlight < 1 || inFlight > MOST_IN_FLIGHT) {
+      throw model.wrong("--in-flight is from 1 to " + MOST_IN_FLIGHT + ", not " + inFlight);
+    }
+    model.requireSla(slaMillis);
+    model.requireDuration(seconds);
     if (maxBatch != null && maxBatch < rows) {
       throw model.wrong("--max-batch is at least --rows, " + rows + ", not " + maxBatch);
     }

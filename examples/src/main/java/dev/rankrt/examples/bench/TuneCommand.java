@@ -44,6 +44,12 @@ public final class TuneCommand implements Callable<Integer> {
   /** The better of so many measurements counts: something else may have spoilt the other. */
   private static final int ATTEMPTS = 2;
 
+  /** Fewer never come while it measures. */
+  private static final double LEAST_RATE = 0.001;
+
+  /** More could not be sent. */
+  private static final double MOST_RATE = 10_000_000;
+
   @Spec private CommandSpec spec;
 
   @Mixin private CommonOptions common;
@@ -101,10 +107,10 @@ public final class TuneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    model.requirePositive("--rate", rate);
+    model.requireBetween("--rate", rate, LEAST_RATE, MOST_RATE, " requests a second");
     model.requirePositive("--rows", rows);
-    model.requirePositive("--sla", slaMillis);
-    model.requirePositive("--duration", seconds);
+    model.requireSla(slaMillis);
+    model.requireDuration(seconds);
     if (!(tolerance >= 0)) {
       throw model.wrong("--tolerance is 0 or more, not " + tolerance);
     }

@@ -3,6 +3,7 @@ package dev.rankrt.examples.bench;
 import dev.rankrt.EngineOptions;
 import dev.rankrt.EngineOptions.IdRange;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -18,6 +19,14 @@ import picocli.CommandLine.Spec;
 final class WorkloadOptions {
   /** Beside the plans that the library keeps. The number changes with what {@link Dlrm} writes. */
   private static final String DEFAULT_MODEL = "models/dlrm-1.onnx";
+
+  /** As large as --id-range takes them. */
+  private static final long MOST_ID = 999_999_999_999_999_999L;
+
+  private static final double SHORTEST_SECONDS = 0.01;
+  private static final double LONGEST_SECONDS = 86_400;
+  private static final double LEAST_SLA_MILLIS = 0.001;
+  private static final double MOST_SLA_MILLIS = 60_000;
 
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
@@ -47,8 +56,8 @@ final class WorkloadOptions {
 
   /** Returns the model and what it is asked, making the default model if need be. */
   Workload workload() throws IOException {
-    if (idMax < 0) {
-      throw wrong("--id-max is 0 or more, not " + idMax);
+    if (idMax < 0 || idMax > MOST_ID) {
+      throw wrong("--id-max is from 0 to " + MOST_ID + ", not " + idMax);
     }
     if (model == null) {
       Dlrm dlrm = Dlrm.LARGE;
@@ -69,6 +78,28 @@ final class WorkloadOptions {
     if (!(value.doubleValue() > 0)) {
       throw wrong(option + " must be positive, not " + value);
     }
+  }
+
+  /** Refuses a length of a measurement that is too short for a request, or for all practical. */
+  void requireDuration(double seconds) {
+    requireBetween("--duration", seconds, SHORTEST_SECONDS, LONGEST_SECONDS, " s");
+  }
+
+  /** Refuses a limit of p99 that no request meets, or that every request does. */
+  void requireSla(double millis) {
+    requireBetween("--sla", millis, LEAST_SLA_MILLIS, MOST_SLA_MILLIS, " ms");
+  }
+
+  /** Refuses a value of an option that nothing sensible can be measured with. */
+  void requireBetween(String option, double value, double least, double most, String unit) {
+    if (!(value >= least && value <= most)) {
+      throw wrong(
+          option + " is from " + plain(least) + " to " + plain(most) + unit + ", not " + value);
+    }
+  }
+
+  private static String plain(double value) {
+    return BigDecimal.valueOf(value).stripTrailingZeros().toPlainString();
   }
 
   /** Returns what ends the command that takes these options, told as a wrong use of it. */

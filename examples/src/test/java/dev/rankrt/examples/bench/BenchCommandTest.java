@@ -103,6 +103,39 @@ class BenchCommandTest {
   }
 
   @Test
+  void numbersBeyondAllSense_areRefusedWithTheirLimits() {
+    assertMisused("--in-flight is from 1 to 10000, not 100000000", "--in-flight", "100000000");
+    assertMisused("--in-flight is from 1 to 10000, not 0", "--in-flight", "0");
+    assertMisused("--duration is from 0.01 to 86400 s, not 1.0E300", "--duration", "1e300");
+    assertMisused("--duration is from 0.01 to 86400 s, not 1.0E-9", "--duration", "1e-9");
+    assertMisused("--duration is from 0.01 to 86400 s, not NaN", "--duration", "NaN");
+    assertMisused("--sla is from 0.001 to 60000 ms, not Infinity", "--sla", "Infinity");
+    assertMisused(
+        "--id-max is from 0 to 999999999999999999, not " + Long.MAX_VALUE,
+        "--id-max",
+        Long.MAX_VALUE);
+  }
+
+  @Test
+  void rowsBeyondAnyMemory_areRefusedWithTheNumbers() {
+    assertMisused(
+        "'dense' FLOAT32[batch, 64] needs 512000000000 bytes for 2000000000 rows, at most 2 GiB are"
+            + " possible; lower maxBatch",
+        "--rows",
+        "2000000000");
+  }
+
+  private void assertMisused(String message, Object... options) {
+    err.getBuffer().setLength(0);
+    assertEquals(
+        2,
+        bench(
+            Stream.concat(Stream.of("--device", "cpu", "--quick", "--quiet"), Stream.of(options))
+                .toArray()));
+    assertEquals(message + "\ntry: rankrt bench --help\n", err.toString());
+  }
+
+  @Test
   void filesThatCannotBeWritten_areRefusedBeforeAnythingIsMeasured() {
     for (String option : List.of("--json", "--html", "--svg")) {
       err.getBuffer().setLength(0);

@@ -78,6 +78,13 @@ class TuneCommandTest {
   void wrongArguments_endWith2() {
     assertEquals(2, tune());
     assertEquals(2, tune("--rate", "-1"));
+    for (String rate : List.of("1e300", "1e-12", "NaN")) { // each of which would never end
+      err.getBuffer().setLength(0);
+      assertEquals(2, tune("--rate", rate));
+      assertTrue(
+          err.toString().startsWith("--rate is from 0.001 to 10000000 requests a second, not "),
+          err::toString);
+    }
     assertEquals(2, tune("--rate", "1", "--rows", "0"));
     assertEquals(2, tune("--rate", "1", "--tolerance", "-0.1"));
     assertEquals(2, tune("--rate", "1", "--tolerance", "NaN"));
