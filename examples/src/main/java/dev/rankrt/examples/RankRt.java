@@ -12,8 +12,10 @@ import dev.rankrt.natives.RankRtException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -150,11 +152,18 @@ public final class RankRt implements Runnable {
   }
 
   private static String messageOf(Exception problem) {
+    // Messages of these are only the name, as it was given.
     if (problem instanceof NoSuchFileException missing) {
-      return "no such file: " + missing.getMessage();
+      return "no such file: " + whole(missing) + "; check the path";
     }
-    // Such as AccessDeniedException, whose message is only the name.
+    if (problem instanceof AccessDeniedException denied) {
+      return "no permission for " + whole(denied) + "; change that, or the user that runs this";
+    }
     return problem instanceof FileSystemException ? problem.toString() : problem.getMessage();
+  }
+
+  private static Path whole(FileSystemException problem) {
+    return Path.of(problem.getFile()).toAbsolutePath();
   }
 
   /** Without a command there is nothing to do. */

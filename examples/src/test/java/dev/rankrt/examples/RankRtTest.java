@@ -4,6 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
@@ -130,6 +132,17 @@ class RankRtTest {
         err::toString);
     assertEquals(2, run("doctor", "--json", folder.toString()));
     assertTrue(err.toString().contains("--json is a folder"), err::toString);
+    assertEquals("", out.toString());
+  }
+
+  @Test
+  void aFolderThatNobodyMayWriteTo_isRefusedBeforeAnythingIsDone() {
+    assumeTrue(folder.toFile().setWritable(false));
+    assumeFalse(Files.isWritable(folder)); // root may
+    assertEquals(2, run("doctor", "--json", folder.resolve("file").toString()));
+    assertTrue(
+        err.toString().startsWith("no permission to write --json: " + folder.resolve("file") + ";"),
+        err::toString);
     assertEquals("", out.toString());
   }
 

@@ -146,13 +146,14 @@ public final class BenchCommand implements Callable<Integer> {
       CommonOptions.requireWritable(spec, "--svg", svg);
     }
     Results results = from == null ? measure() : read(from);
+    // First, so that what was measured is not lost with a page that cannot be written.
+    common.write(spec.commandLine().getOut(), results, TextReport.of(results));
     if (html != null) {
-      Files.writeString(html, HtmlPage.of(results));
+      CommonOptions.save("--html", html, HtmlPage.of(results));
     }
     if (svg != null) {
-      Files.writeString(svg, new Charts(results).picture());
+      CommonOptions.save("--svg", svg, new Charts(results).picture());
     }
-    common.write(spec.commandLine().getOut(), results, TextReport.of(results));
     return CommandLine.ExitCode.OK;
   }
 

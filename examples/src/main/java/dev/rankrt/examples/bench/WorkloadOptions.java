@@ -2,10 +2,10 @@ package dev.rankrt.examples.bench;
 
 import dev.rankrt.EngineOptions;
 import dev.rankrt.EngineOptions.IdRange;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -68,7 +68,10 @@ final class WorkloadOptions {
       return new Workload(dlrm.name(), file, Optional.of(dlrm), ranges, new IdRange(0, idMax));
     }
     if (!Files.exists(model)) {
-      throw new NoSuchFileException(model.toString());
+      throw new FileNotFoundException(
+          "model file not found: "
+              + model.toAbsolutePath()
+              + "; check the path, or leave --model away to measure the default model");
     }
     return new Workload(model.toString(), model, Optional.empty(), ids, new IdRange(0, idMax));
   }

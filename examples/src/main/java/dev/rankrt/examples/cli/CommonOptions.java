@@ -2,6 +2,7 @@ package dev.rankrt.examples.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
@@ -66,7 +67,8 @@ public final class CommonOptions {
   }
 
   /**
-   * Refuses a file that cannot be written because its folder is not there, or is itself a folder.
+   * Refuses a file that cannot be written because its folder is not there, because it is itself a
+   * folder, or for want of a permission.
    *
    * @param spec the command
    * @param option the option that names the file
@@ -82,6 +84,15 @@ public final class CommonOptions {
       throw new ParameterException(
           spec.commandLine(),
           "no folder for " + option + ": " + whole.getParent() + "; make it, or name another file");
+    }
+    if (!Files.isWritable(Files.exists(whole) ? whole : whole.getParent())) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "no permission to write "
+              + option
+              + ": "
+              + whole
+              + "; change that, or name another file");
     }
   }
 
@@ -109,8 +120,32 @@ public final class CommonOptions {
     if (STANDARD_OUTPUT.equals(json)) {
       out.print(Json.write(result));
     } else if (json != null) {
-      Files.writeString(Path.of(json), Json.write(result));
+      out.flush();
+      save("--json", Path.of(json), Json.write(result));
     }
     out.flush();
+  }
+
+  /**
+   * Writes a file of a result.
+   *
+   * @param option the option that names the file
+   * @throws IOException with the file and why it cannot be written
+   */
+  public static void save(String option, Path file, String text) throws IOException {
+    try {
+      Files.writeString(file, text);
+    } catch (IOException e) {
+      String reason = e instanceof FileSystemException ? e.toString() : e.getMessage();
+      throw new IOException(
+          "cannot write "
+              + option
+              + " "
+              + file.toAbsolutePath()
+              + ": "
+              + reason
+              + "; make room there, or name another file",
+          e);
+    }
   }
 }

@@ -3,6 +3,7 @@ package dev.rankrt.examples.bench;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.rankrt.examples.RankRt;
 import dev.rankrt.examples.cli.Json;
@@ -136,6 +137,23 @@ class BenchCommandTest {
   }
 
   @Test
+  void fileThatCannotBeFilled_isNamed_andTheTextIsThere() throws IOException {
+    Path full = Path.of("/dev/full"); // takes no byte
+    assumeTrue(Files.isWritable(full));
+    Path results = folder.resolve("results.json");
+    Files.writeString(results, Json.write(ExampleResults.full()));
+    for (String option : List.of("--json", "--html", "--svg")) {
+      out.getBuffer().setLength(0);
+      err.getBuffer().setLength(0);
+      assertEquals(1, run("bench", "--from", results, option + "=" + full));
+      assertTrue(
+          err.toString().startsWith("cannot write " + option + " " + full + ": "), err::toString);
+      assertEquals(1, err.toString().lines().count(), err::toString);
+      assertTrue(out.toString().contains("requests in flight"), out::toString);
+    }
+  }
+
+  @Test
   void filesThatCannotBeWritten_areRefusedBeforeAnythingIsMeasured() {
     for (String option : List.of("--json", "--html", "--svg")) {
       err.getBuffer().setLength(0);
@@ -150,8 +168,16 @@ class BenchCommandTest {
   @Test
   void missingFiles_endWith1() {
     assertEquals(1, run("bench", "--model", "no/such.onnx", "--device", "cpu"));
-    assertEquals("no such file: " + Path.of("no/such.onnx"), err.toString().strip());
+    assertEquals(
+        "model file not found: "
+            + Path.of("no/such.onnx").toAbsolutePath()
+            + "; check the path, or leave --model away to measure the default model",
+        err.toString().strip());
+    err.getBuffer().setLength(0);
     assertEquals(1, run("bench", "--from", "no/such.json"));
+    assertEquals(
+        "no such file: " + Path.of("no/such.json").toAbsolutePath() + "; check the path",
+        err.toString().strip());
   }
 
   @Test
