@@ -23,6 +23,8 @@ import java.util.TreeMap;
 public final class EngineOptions {
   private static final EngineOptions DEFAULTS = builder().build();
 
+  private static final int MOST_THREADS = 1024;
+
   private final Device device;
   private final Precision precision;
   private final int maxBatch;
@@ -523,12 +525,12 @@ public final class EngineOptions {
     /**
      * Sets how many threads the CPU backend computes with. All sessions of an engine share them.
      *
-     * @param threads at least 1; with 1, each call computes on its caller's thread
+     * @param threads 1 to 1024; with 1, each call computes on its caller's thread
      * @return this builder
-     * @throws IllegalArgumentException if it is less
+     * @throws IllegalArgumentException if it is less or more
      */
     public Builder cpuThreads(int threads) {
-      this.cpuThreads = atLeastOne("cpuThreads", threads);
+      this.cpuThreads = numberOfThreads("cpuThreads", threads);
       return this;
     }
 
@@ -792,7 +794,16 @@ public final class EngineOptions {
       return new EngineOptions(this);
     }
 
-    private static int atLeastOne(String setting, int value) {
+    /** Refuses what no machine has processors for, and would take minutes to start. */
+    static int numberOfThreads(String setting, int value) {
+      if (value > MOST_THREADS) {
+        throw new IllegalArgumentException(
+            setting + " must be at most " + MOST_THREADS + ": " + value);
+      }
+      return atLeastOne(setting, value);
+    }
+
+    static int atLeastOne(String setting, int value) {
       if (value < 1) {
         throw new IllegalArgumentException(setting + " must be at least 1: " + value);
       }

@@ -179,12 +179,12 @@ public final class RankerOptions {
      * Sets how many workers a device has: threads with a session each, of which one copies requests
      * while another's run. More of them hide more of the copying and make smaller batches.
      *
-     * @param workers at least 1
+     * @param workers 1 to 1024
      * @return this builder
-     * @throws IllegalArgumentException if it is less
+     * @throws IllegalArgumentException if it is less or more
      */
     public Builder workers(int workers) {
-      this.workers = atLeastOne("workers", workers);
+      this.workers = EngineOptions.Builder.numberOfThreads("workers", workers);
       return this;
     }
 
@@ -197,7 +197,7 @@ public final class RankerOptions {
      * @throws IllegalArgumentException if it is less
      */
     public Builder queueCapacity(int rows) {
-      this.queueCapacity = atLeastOne("queueCapacity", rows);
+      this.queueCapacity = EngineOptions.Builder.atLeastOne("queueCapacity", rows);
       return this;
     }
 
@@ -279,13 +279,6 @@ public final class RankerOptions {
      */
     public RankerOptions build() {
       return new RankerOptions(this);
-    }
-
-    private static int atLeastOne(String setting, int value) {
-      if (value < 1) {
-        throw new IllegalArgumentException(setting + " must be at least 1: " + value);
-      }
-      return value;
     }
   }
 

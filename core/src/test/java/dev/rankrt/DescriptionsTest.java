@@ -129,6 +129,15 @@ class DescriptionsTest {
         assertThrows(IllegalArgumentException.class, () -> builder.cpuThreads(value)).getMessage());
   }
 
+  @Property
+  void threads_moreThanAnyMachineRunsAtOnce_areRefusedByName(
+      @ForAll @IntRange(min = 1025, max = Integer.MAX_VALUE) int value) {
+    EngineOptions.Builder builder = EngineOptions.builder();
+    assertEquals(
+        "cpuThreads must be at most 1024: " + value,
+        assertThrows(IllegalArgumentException.class, () -> builder.cpuThreads(value)).getMessage());
+  }
+
   @Test
   void options_ofNull_areRefusedByName() {
     EngineOptions.Builder builder = EngineOptions.builder();
@@ -202,6 +211,7 @@ class DescriptionsTest {
     List<Executable> refused =
         List.of(
             () -> builder.workers(0),
+            () -> builder.workers(1025),
             () -> builder.queueCapacity(0),
             () -> builder.deadline(Duration.ZERO),
             () -> builder.batchingWindow(Duration.ofNanos(-1)),
@@ -211,6 +221,7 @@ class DescriptionsTest {
             () -> builder.devices(Device.auto(), Device.gpu(0)));
     List<String> words =
         List.of(
+            "workers",
             "workers",
             "queueCapacity",
             "deadline",
