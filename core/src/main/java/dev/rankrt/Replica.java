@@ -486,7 +486,9 @@ final class Replica {
   }
 
   private void wakeAll() {
-    workers.forEach(Worker::wake);
+    for (int i = 0; i < workers.size(); i++) { // no iterator: there may be no memory for one
+      workers.get(i).wake();
+    }
   }
 
   // -------------------------------------------------------------------------------- for workers
@@ -551,12 +553,25 @@ final class Replica {
     if (!broken || !failure.compareAndSet(null, thrown)) {
       return false;
     }
-    try {
-      serving.deviceFailed(this, thrown);
-    } finally {
-      drain(); // or what is moved on would come back
-    }
+    leaveService(thrown);
     return true;
+  }
+
+  /**
+   * Takes requests no more, and has that noted: where memory has run out, as soon as there is some.
+   * The worker that is to answer the run's requests must not end by an error instead.
+   */
+  private void leaveService(Throwable thrown) {
+    for (boolean noted = false; !noted; ) {
+      try {
+        serving.deviceFailed(this, thrown);
+        noted = true;
+      } catch (OutOfMemoryError e) {
+        LockSupport.parkNanos(this, NANOS_WITHOUT_MEMORY);
+      } finally {
+        drain(); // or what is moved on would come back
+      }
+    }
   }
 
   /** Leaves what waits to others, and says that this replica has ended. */
@@ -668,8 +683,10 @@ final class Replica {
 
   /** Refuses new requests; those that wait are answered. */
   void drain() {
-    if (waiting.getAndUpdate(rows -> rows | CLOSED) >= 0) {
-      wakeAll();
+    for (long rows; (rows = waiting.get()) >= 0; ) { // no lambda: there may be no memory for one
+      if (waiting.compareAndSet(rows, rows | CLOSED)) {
+        wakeAll();
+      }
     }
   }
 

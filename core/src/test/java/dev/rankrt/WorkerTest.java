@@ -8,10 +8,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.natives.DeviceLostException;
+import dev.rankrt.testing.FakeBackend;
+import java.lang.reflect.Field;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -162,6 +166,56 @@ class WorkerTest {
     assertTrue(replica.failed(new DeviceLostException("scripted", 700, "scripted")));
     worker.serve();
     assertTrue(request.isCompletedExceptionally());
+  }
+
+  /** Of three failures in a row, the last of which there is no memory to take note of at first. */
+  @Test
+  void device_thatFailsForWantOfMemory_leavesNobodyWithoutAnAnswer() throws Exception {
+    FakeBackend backend = new FakeBackend("fake", Device.Type.GPU);
+    Serving open =
+        Serving.open(
+            new Backends(List.of(backend)),
+            FakeBackend.ANY_MODEL,
+            EngineOptions.builder().device(Device.gpu(0)).maxBatch(RUN).build(),
+            RankerOptions.builder().workers(1).build());
+    AtomicInteger left = new AtomicInteger(3);
+    set(
+        open,
+        "failed",
+        new ConcurrentHashMap<Device, Throwable>() {
+          @Override
+          public Throwable put(Device device, Throwable failure) {
+            if (left.getAndDecrement() > 0) {
+              throw new OutOfMemoryError("scripted");
+            }
+            return super.put(device, failure);
+          }
+        });
+    for (int i = 0; i < 3; i++) {
+      BlankRequest request =
+          new BlankRequest(1, Request.NO_DEADLINE) {
+            @Override
+            void copyIn(Session session, int from, int count, int at) {
+              throw new OutOfMemoryError("scripted");
+            }
+          };
+      open.submit(request);
+      ExecutionException failure =
+          assertThrows(ExecutionException.class, () -> request.get(30, TimeUnit.SECONDS));
+      assertInstanceOf(InferenceException.class, failure.getCause());
+    }
+    BlankRequest refused = new BlankRequest(1, Request.NO_DEADLINE);
+    open.submit(refused);
+    CompletionException refusal = assertThrows(CompletionException.class, refused::join);
+    assertInstanceOf(OutOfMemoryError.class, refusal.getCause().getCause(), "what the device did");
+    open.close();
+    assertEquals(0, backend.openSessions.get());
+  }
+
+  private static void set(Object object, String field, Object value) throws Exception {
+    Field found = object.getClass().getDeclaredField(field);
+    found.setAccessible(true);
+    found.set(object, value);
   }
 
   /** Returns a request whose end there is no memory for, so many times. */
