@@ -92,7 +92,7 @@ final class Replica {
   private static final int MOST_FAILURES = 3;
 
   /** A collection of garbage takes longer; what it leaves is gone in less. */
-  private static final long NANOS_WITHOUT_MEMORY = TimeUnit.MILLISECONDS.toNanos(1);
+  static final long NANOS_WITHOUT_MEMORY = TimeUnit.MILLISECONDS.toNanos(1);
 
   private static final long CLOSED = Long.MIN_VALUE;
 

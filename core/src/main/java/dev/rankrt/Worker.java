@@ -122,11 +122,25 @@ final class Worker implements Runnable {
         replica.close(session);
       }
     } catch (RuntimeException | Error e) {
-      if (!ready.completeExceptionally(e)) {
+      if (!couldNotStart(e)) {
         log.error("closing a worker of {} failed", replica, e);
       }
     } finally {
       replica.workerEnded();
+    }
+  }
+
+  /**
+   * Says why the worker is never ready, unless it was: where memory has run out, as soon as there
+   * is some, or whoever waits for it would do so for ever.
+   */
+  private boolean couldNotStart(Throwable failure) {
+    while (true) {
+      try {
+        return ready.completeExceptionally(failure);
+      } catch (OutOfMemoryError e) {
+        LockSupport.parkNanos(this, Replica.NANOS_WITHOUT_MEMORY);
+      }
     }
   }
 

@@ -13,6 +13,7 @@ import java.lang.reflect.Field;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -210,6 +211,29 @@ class WorkerTest {
     assertInstanceOf(OutOfMemoryError.class, refusal.getCause().getCause(), "what the device did");
     open.close();
     assertEquals(0, backend.openSessions.get());
+  }
+
+  @Test
+  void worker_thatCannotStart_saysSoOnceThereIsMemory() throws Exception {
+    AtomicInteger left = new AtomicInteger(3);
+    set(
+        worker,
+        "ready",
+        new CompletableFuture<Void>() {
+          @Override
+          public boolean completeExceptionally(Throwable failure) {
+            if (left.getAndDecrement() > 0) {
+              throw new OutOfMemoryError("scripted");
+            }
+            return super.completeExceptionally(failure);
+          }
+        });
+    Thread thread = new Thread(worker);
+    thread.setDaemon(true);
+    thread.start();
+    ExecutionException failure =
+        assertThrows(ExecutionException.class, () -> worker.ready().get(30, TimeUnit.SECONDS));
+    assertInstanceOf(IllegalStateException.class, failure.getCause(), "the engine is closed");
   }
 
   private static void set(Object object, String field, Object value) throws Exception {
