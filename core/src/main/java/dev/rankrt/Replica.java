@@ -118,9 +118,6 @@ final class Replica {
   /** While so many rows run, a run that is not full only slows down the others. */
   private final long rowsThatFill;
 
-  /** So many rows begin a run all the same; fewer than it takes where no more have a place. */
-  private final long rowsToBegin;
-
   private final ServiceTimes times;
   final List<Worker> workers = new ArrayList<>();
   private final ConcurrentLinkedQueue<Request.Part> queue = new ConcurrentLinkedQueue<>();
@@ -158,11 +155,11 @@ final class Replica {
         options.queueCapacity().isPresent()
             ? options.queueCapacity().getAsInt()
             : (long) RUNS_THAT_WAIT * maxBatch;
+    // What is held back has up to a run's rows, and a whole run must have a place beside it.
     this.rowsThatFill =
-        batching && device().type() == Device.Type.GPU
+        batching && device().type() == Device.Type.GPU && capacity >= 2L * maxBatch
             ? (long) (RUNS_THAT_FILL_A_GPU * maxBatch)
             : Long.MAX_VALUE;
-    this.rowsToBegin = Math.min(maxBatch, Math.max(1, capacity - maxBatch + 1));
     this.times = new ServiceTimes(maxBatch);
     int count = options.workers().orElseGet(this::usualWorkers);
     for (int i = 0; i < count; i++) {
@@ -373,7 +370,7 @@ final class Replica {
    */
   private long nanosUntilBegun(long rowsAhead, Request<?> request, long now) {
     boolean beginsAtOnce = rowsAhead == 0 && request.runsAlone();
-    boolean waitsForRoom = !beginsAtOnce && rowsAhead + request.rows() < rowsToBegin && isFull();
+    boolean waitsForRoom = !beginsAtOnce && rowsAhead + request.rows() < maxBatch && isFull();
     long untilFree = Long.MAX_VALUE;
     for (int i = 0; i < workers.size(); i++) {
       Worker worker = workers.get(i);
@@ -516,15 +513,15 @@ final class Replica {
 
   /**
    * Tells whether a worker should take what waits: not, while the device is full, before that fills
-   * a run, or leaves no place in the queue for as much again. A worker that has run something asks
-   * again. From a device that failed all is taken, for others.
+   * a run. A worker that has run something asks again. From a device that failed all is taken, for
+   * others.
    */
   boolean hasWork() {
     Request.Part head = queue.peek();
     if (head == null) {
       return false;
     }
-    return waitingRows() >= rowsToBegin
+    return waitingRows() >= maxBatch
         || !isFull()
         || head.runsAlone()
         || head.request == null; // withdrawn, and may hide one that runs alone

@@ -389,8 +389,8 @@ class RankerTest {
   }
 
   @Test
-  void queue_thatIsTooShortForARun_isNotKeptWaitingForOne() throws Exception {
-    open(options -> options.workers(3).queueCapacity(2));
+  void queue_thatIsTooShortForTwoRuns_holdsNothingBack() throws Exception {
+    open(options -> options.workers(3).queueCapacity(2 * MAX_BATCH - 1));
     List<CompletableFuture<float[]>> full = fillTheGpu();
     CompletableFuture<float[]> single = ask(10, 1);
     awaitRuns(1);
