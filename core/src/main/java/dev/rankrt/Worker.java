@@ -237,6 +237,7 @@ final class Worker implements Runnable {
       report(e);
     } finally {
       busyUntil = FREE;
+      batch.clear(); // requests keep their callers' arrays
     }
   }
 
@@ -249,7 +250,6 @@ final class Worker implements Runnable {
   }
 
   private void gather() {
-    batch.clear();
     int room = take(replica.maxBatch());
     if (windowNanos > 0 && !batch.isEmpty()) {
       openRoom = room;

@@ -313,7 +313,7 @@ class WorkerTest {
     }
     assertEquals(1, full.waitingRows());
     assertNull(full.failure());
-    full.workers.get(0).serve(); // its run has ended
+    full.workers.get(0).ended();
     assertEquals(RUN - 1, idle.take(RUN));
   }
 
