@@ -458,7 +458,7 @@ final class Replica {
         new RequestRefusedException(
             RequestRefusedException.Reason.DEADLINE,
             "dropped before its run, with "
-                + request.nanosLeft(System.nanoTime()) / 1000
+                + request.microsLeft()
                 + " us left: "
                 + describeLoad(request)));
   }

@@ -80,6 +80,11 @@ abstract class Request<A> extends CompletableFuture<A> {
     return deadline - now;
   }
 
+  /** Returns the time until the deadline for a message, 0 once it has passed. */
+  final long microsLeft() {
+    return Math.max(0, nanosLeft(System.nanoTime()) / 1000);
+  }
+
   final boolean hasDeadline() {
     return deadline != NO_DEADLINE;
   }

@@ -172,7 +172,7 @@ final class Serving {
                 new RequestRefusedException(
                     Reason.DEADLINE,
                     "might not be answered within the "
-                        + request.nanosLeft(System.nanoTime()) / 1000
+                        + request.microsLeft()
                         + " us that are left: "
                         + replica.describeLoad(request)));
             return;

@@ -572,8 +572,10 @@ class RankerTest {
     open(options -> options.deadline(Duration.ofNanos(1)));
     int before = backend.runs.get();
     assertRefused(DEADLINE, ask(1, 1));
-    assertThrows(
-        RequestRefusedException.class, () -> ranker.infer(new float[] {1}, new long[] {1}));
+    RequestRefusedException refusal =
+        assertThrows(
+            RequestRefusedException.class, () -> ranker.infer(new float[] {1}, new long[] {1}));
+    assertTrue(refusal.getMessage().contains("within the 0 us"), refusal::getMessage);
     assertEquals(before, backend.runs.get());
     assertEquals(2, ranker.stats().refused());
   }
