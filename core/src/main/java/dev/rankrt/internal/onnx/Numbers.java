@@ -11,8 +11,8 @@ import java.util.stream.LongStream;
  * the shapes that exporters like to compute at run time. One thread at a time.
  */
 final class Numbers {
-  /** The number of rows, among numbers of which -1 may be one. */
-  static final long ROW_COUNT = Long.MIN_VALUE;
+  /** The number of rows, among numbers of which -1 may be one, and the least for an open end. */
+  static final long ROW_COUNT = Long.MIN_VALUE / 2 - 1;
 
   private final ProtoFile file;
   private final Map<String, OnnxTensor> constants;
@@ -52,7 +52,11 @@ final class Numbers {
       case "Shape" -> {
         return shape == null ? null : partOf(shape, node);
       }
-      case "Cast", "Identity" -> {
+      case "Cast" -> {
+        long[] from = of(first);
+        return from != null && keeps(from, node.number("to", 0)) ? from : null;
+      }
+      case "Identity" -> {
         return of(first);
       }
       case "Squeeze", "Unsqueeze" -> {
@@ -82,6 +86,9 @@ final class Numbers {
           return null;
         }
         long[] steps = argument(node, 4);
+        if (steps == null && node.inputs().size() > 4 && !node.inputs().get(4).isEmpty()) {
+          return null;
+        }
         return Arrays.stream(range(from.length, starts[0], ends[0], steps == null ? 1 : steps[0]))
             .mapToLong(place -> from[place])
             .toArray();
@@ -101,6 +108,14 @@ final class Numbers {
         return null;
       }
     }
+  }
+
+  /** Tells whether a type has all these numbers; any has room for the number of rows. */
+  private static boolean keeps(long[] numbers, long element) {
+    return element == Onnx.INT64
+        || (element == Onnx.INT32
+            && Arrays.stream(numbers)
+                .allMatch(number -> number == (int) number || number == ROW_COUNT));
   }
 
   /** Returns the numbers of a tensor, null where they are not known. */

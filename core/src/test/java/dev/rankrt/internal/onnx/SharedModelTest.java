@@ -2,6 +2,7 @@ package dev.rankrt.internal.onnx;
 
 import static dev.rankrt.testing.OnnxModel.BATCH;
 import static dev.rankrt.testing.OnnxModel.Type.FLOAT;
+import static dev.rankrt.testing.OnnxModel.Type.INT32;
 import static dev.rankrt.testing.OnnxModel.Type.INT64;
 import static java.util.stream.Collectors.toSet;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
@@ -283,6 +284,87 @@ class SharedModelTest {
       session.run(2);
       assertArrayEquals(expected, session.output("y").toFloatArray());
     }
+  }
+
+  /** Scores of a model of a user's three floats and a candidate's three, with the user's shared. */
+  private float[] ranked(OnnxModel model, float[] user, float... items) throws IOException {
+    model.input("user", FLOAT, BATCH, 3).input("item", FLOAT, BATCH, 3);
+    Path file = written(model.bytes());
+    try (Engine engine = Engine.open(file, sharing().shared("user").build());
+        Session session = engine.newSession()) {
+      session.input("user").put(user);
+      session.input("item").put(items);
+      session.run(items.length / 3);
+      return session.output("y").toFloatArray();
+    }
+  }
+
+  @Test
+  void slice_upToANumberThatACastChanges_takesWhatTheModelDid() throws IOException {
+    OnnxModel model =
+        new OnnxModel()
+            .longs("none", new long[] {0}, 1)
+            .longs("many", new long[] {3}, 1)
+            .node("Cast", "many", "flag", Attribute.of("to", 9)) // a boolean
+            .node("Cast", "flag", "one", Attribute.of("to", INT64))
+            .longs("across", new long[] {1}, 1)
+            .node("Slice", "user none one across", "first")
+            .node("Concat", "first item", "all", Attribute.of("axis", 1))
+            .longs("last", new long[] {3}, 1)
+            .node("Gather", "all last", "y", Attribute.of("axis", 1))
+            .output("y", FLOAT, BATCH, 1);
+    assertArrayEquals(new float[] {6, 9}, ranked(model, new float[] {1, 2, 3}, 4, 5, 6, 7, 8, 9));
+  }
+
+  @Test
+  void slice_upToANumberThatDoesNotFitIntoItsNewType_takesWhatTheModelDid() throws IOException {
+    OnnxModel model =
+        new OnnxModel()
+            .longs("none", new long[] {0}, 1)
+            .longs("many", new long[] {(1L << 32) + 1}, 1)
+            .node("Cast", "many", "short", Attribute.of("to", INT32))
+            .node("Cast", "short", "one", Attribute.of("to", INT64))
+            .longs("across", new long[] {1}, 1)
+            .node("Slice", "user none one across", "first")
+            .node("Concat", "first item", "all", Attribute.of("axis", 1))
+            .longs("last", new long[] {3}, 1)
+            .node("Gather", "all last", "y", Attribute.of("axis", 1))
+            .output("y", FLOAT, BATCH, 1);
+    assertArrayEquals(new float[] {6, 9}, ranked(model, new float[] {1, 2, 3}, 4, 5, 6, 7, 8, 9));
+  }
+
+  @Test
+  void slice_backToTheLeastNumberThatACastTurnsIntoNone_takesWhatTheModelDid() throws IOException {
+    OnnxModel model =
+        new OnnxModel()
+            .longs("back", new long[] {-1}, 1)
+            .longs("least", new long[] {Long.MIN_VALUE}, 1)
+            .node("Cast", "least", "short", Attribute.of("to", INT32))
+            .node("Cast", "short", "none", Attribute.of("to", INT64))
+            .longs("across", new long[] {1}, 1)
+            .node("Slice", "user back none across back", "others")
+            .node("Concat", "others item", "all", Attribute.of("axis", 1))
+            .longs("last", new long[] {4}, 1)
+            .node("Gather", "all last", "y", Attribute.of("axis", 1))
+            .output("y", FLOAT, BATCH, 1);
+    assertArrayEquals(new float[] {6, 9}, ranked(model, new float[] {1, 2, 3}, 4, 5, 6, 7, 8, 9));
+  }
+
+  @Test
+  void shape_thatIsEverySecondNumber_byAStepThatIsComputed_isTheModels() throws IOException {
+    OnnxModel model =
+        new OnnxModel()
+            .longs("numbers", new long[] {-1, 1, 3, 1}, 4)
+            .longs("none", new long[] {0}, 1)
+            .longs("four", new long[] {4}, 1)
+            .longs("one", new long[] {1}, 1)
+            .node("Add", "one one", "two")
+            .node("Slice", "numbers none four none two", "shape")
+            .node("Reshape", "user shape", "folded")
+            .node("Mul", "folded item", "y")
+            .output("y", FLOAT, BATCH, 3);
+    assertArrayEquals(
+        new float[] {4, 10, 18, 7, 16, 27}, ranked(model, new float[] {1, 2, 3}, 4, 5, 6, 7, 8, 9));
   }
 
   private void assertRefused(OnnxModel model, EngineOptions.Builder options, String... parts)
