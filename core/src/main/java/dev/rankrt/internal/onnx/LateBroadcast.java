@@ -456,8 +456,18 @@ final class LateBroadcast {
     if (!input.hasRows() || !othersFixed(inputs, 0)) {
       return null;
     }
-    int axis = normal(node.number("axis", -1), input.shape().length);
-    return axis > input.axis() ? each(node, inputs, 0, input.shape(), input.axis()) : null;
+    int rank = input.shape().length;
+    int axis = normal(node.number("axis", -1), rank);
+    boolean sameForRows =
+        inputs.stream()
+            .skip(1)
+            .allMatch(
+                scale ->
+                    scale == null
+                        || (scale.shape() != null && scale.shape().length <= rank - axis));
+    return axis > input.axis() && sameForRows
+        ? each(node, inputs, 0, input.shape(), input.axis())
+        : null;
   }
 
   private Value batchNormalization(OnnxNode node, List<Value> inputs) {

@@ -367,6 +367,26 @@ class SharedModelTest {
         new float[] {4, 10, 18, 7, 16, 27}, ranked(model, new float[] {1, 2, 3}, 4, 5, 6, 7, 8, 9));
   }
 
+  @Test
+  void normalization_withAScaleForEveryVector_scalesTheUsersAndTheCandidatesEachWithItsOwn()
+      throws IOException {
+    OnnxModel model =
+        new OnnxModel()
+            .longs("vectors", new long[] {-1, 1, 3}, 3)
+            .node("Reshape", "user vectors", "users")
+            .node("Reshape", "item vectors", "items")
+            .node("Concat", "users items", "both", Attribute.of("axis", 1))
+            .floats("scale", new float[] {2, 2, 2, 4, 4, 4}, 2, 3)
+            .node("LayerNormalization", "both scale", "normal", Attribute.of("epsilon", 1f))
+            .node("ReduceMax", "normal", "y", Attribute.ofList("axes", 2))
+            .output("y", FLOAT, BATCH, 2, 1);
+    // Each vector is -a, 0, a; its variance is a square and a third of one less.
+    float[] expected = {
+      (float) (2 * 3 / Math.sqrt(7)), 0, (float) (2 * 3 / Math.sqrt(7)), (float) (4 * 6 / 5.0)
+    };
+    assertArrayEquals(expected, ranked(model, new float[] {-3, 0, 3}, 0, 0, 0, -6, 0, 6), 1e-5f);
+  }
+
   private void assertRefused(OnnxModel model, EngineOptions.Builder options, String... parts)
       throws IOException {
     Path file = written(model.bytes());
