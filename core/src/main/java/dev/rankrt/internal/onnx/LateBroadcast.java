@@ -71,6 +71,15 @@ final class LateBroadcast {
           LessOrEqual Max Mean Min Mod Mul Or PRelu Pow Sub Sum Where Xor
           """);
 
+  private static final Set<String> GIVING_BOOLEANS =
+      operators(
+          """
+          And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor
+          """);
+
+  /** From here on, Max and Min are not for floats only. */
+  private static final long OPSET_OF_ORDERED_INTEGERS = 12;
+
   private static Set<String> operators(String names) {
     return Set.of(names.strip().split("\\s+"));
   }
@@ -100,6 +109,9 @@ final class LateBroadcast {
   /** What branches and loops may read. */
   private final Set<String> captured = new HashSet<>();
 
+  /** Tensors that may be of booleans, by the model's name. */
+  private final Set<String> booleans = new HashSet<>();
+
   /** Tensors as the model had them, by the model's name. */
   private final Map<String, String> wholes = new HashMap<>();
 
@@ -108,7 +120,12 @@ final class LateBroadcast {
     this.fixedRows = fixedRows;
     this.numbers = new Numbers(file, graph.initializers);
     graph.initializers.forEach(
-        (name, tensor) -> values.put(name, new Whole(name, Kind.FIXED, tensor.shape())));
+        (name, tensor) -> {
+          values.put(name, new Whole(name, Kind.FIXED, tensor.shape()));
+          if (tensor.element() == Onnx.BOOL) {
+            booleans.add(name);
+          }
+        });
     graph.sparseInitializers.forEach(name -> values.put(name, new Whole(name, Kind.FIXED, null)));
     Set<String> there = new HashSet<>(values.keySet());
     graph.inputs.forEach(input -> there.add(input.name()));
@@ -203,10 +220,26 @@ final class LateBroadcast {
         }
       }
     }
+    if (mayGiveBooleans(node)) {
+      booleans.addAll(node.outputs());
+    }
     if (node.domain().isEmpty() && node.outputs().size() == 1) {
       Value first = inputs.isEmpty() ? null : inputs.get(0);
       numbers.follow(node, first != null && first.hasRows() ? first.shape() : null);
     }
+  }
+
+  private boolean mayGiveBooleans(OnnxNode node) {
+    OnnxNode.Attribute to = node.attributes().get("to");
+    if (to != null) {
+      return to.number() == Onnx.BOOL;
+    }
+    OnnxNode.Attribute value = node.attributes().get("value");
+    return GIVING_BOOLEANS.contains(node.operator())
+        || (value != null && value.tensor() != null && value.tensor().element() == Onnx.BOOL)
+        || node.inputs().stream()
+            .skip(node.operator().equals("Where") ? 1 : 0) // its condition
+            .anyMatch(booleans::contains);
   }
 
   /** Returns the tensors that a node read in the model. */
@@ -430,7 +463,10 @@ final class LateBroadcast {
       return each(node, inputs, 0, left, axis);
     }
     String join = REDUCTIONS.get(node.operator());
-    if (join.isEmpty()) {
+    boolean ordered = join.equals("Max") || join.equals("Min"); // of fewer types than reductions
+    boolean otherType =
+        graph.opset < OPSET_OF_ORDERED_INTEGERS || booleans.contains(node.inputs().get(0));
+    if (join.isEmpty() || (ordered && otherType)) {
       return null;
     }
     List<String> user = new ArrayList<>(namesOf(inputs));

@@ -57,6 +57,7 @@ final class Onnx {
 
   static final int INT32 = 6;
   static final int INT64 = 7;
+  static final int BOOL = 9;
 
   /** The names of {@code TensorProto.DataType}, by number. */
   private static final List<String> ELEMENTS =

@@ -35,6 +35,8 @@ import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the rewritten model is made of, and which models are not rewritten. */
 class SharedModelTest {
@@ -385,6 +387,29 @@ class SharedModelTest {
       (float) (2 * 3 / Math.sqrt(7)), 0, (float) (2 * 3 / Math.sqrt(7)), (float) (4 * 6 / 5.0)
     };
     assertArrayEquals(expected, ranked(model, new float[] {-3, 0, 3}, 0, 0, 0, -6, 0, 6), 1e-5f);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"ReduceMax, 9, 20", "ReduceMin, 9, 20", "ReduceMax, 7, 11"})
+  void reduction_ofATypeThatJoiningDoesNotTake_isTheModels(String operator, int type, int opset)
+      throws IOException {
+    boolean input = opset >= 18;
+    OnnxModel model =
+        new OnnxModel()
+            .opset(opset)
+            .node("Concat", "user item", "all", Attribute.of("axis", 1))
+            .node("Cast", "all", "other", Attribute.of("to", type))
+            .longs("across", new long[] {1}, 1);
+    model =
+        input
+            ? model.node(operator, "other across", "reduced")
+            : model.node(operator, "other", "reduced", Attribute.ofList("axes", 1));
+    model.node("Cast", "reduced", "y", Attribute.of("to", FLOAT)).output("y", FLOAT, BATCH, 1);
+    float[] expected =
+        type == 7
+            ? new float[] {1, 9}
+            : operator.equals("ReduceMax") ? new float[] {1, 1} : new float[] {0, 0};
+    assertArrayEquals(expected, ranked(model, new float[] {0, 1, 1}, 0, 0, 0, 7, 8, 9));
   }
 
   private void assertRefused(OnnxModel model, EngineOptions.Builder options, String... parts)
