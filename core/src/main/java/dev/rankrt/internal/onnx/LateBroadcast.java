@@ -134,6 +134,7 @@ final class LateBroadcast {
       names.addAll(node.outputs());
       captured.addAll(node.captured());
     }
+    names.addAll(captured); // among them what branches and loops make themselves
     this.added = new NewNodes(fixedRows, candidates, names, there);
   }
 

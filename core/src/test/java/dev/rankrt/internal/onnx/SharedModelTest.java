@@ -412,6 +412,30 @@ class SharedModelTest {
     assertArrayEquals(expected, ranked(model, new float[] {0, 1, 1}, 0, 0, 0, 7, 8, 9));
   }
 
+  @Test
+  void branch_withATensorNamedAsOneThatIsAdded_staysWhatItWas() throws IOException {
+    OnnxModel branch =
+        new OnnxModel()
+            .node("Neg", "item", "y.user")
+            .node("Neg", "y.user", "branch")
+            .output("branch", FLOAT, BATCH, 3);
+    OnnxModel model =
+        new OnnxModel()
+            .longs("numbers", new long[] {0}, 1)
+            .node("Cast", "numbers", "condition", Attribute.of("to", 9))
+            .node("Add", "user user", "y")
+            .node(
+                "If",
+                "condition",
+                "chosen",
+                Attribute.of("then_branch", branch),
+                Attribute.of("else_branch", branch))
+            .output("y", FLOAT, BATCH, 3)
+            .output("chosen", FLOAT, BATCH, 3);
+    assertArrayEquals(
+        new float[] {2, 4, 6, 2, 4, 6}, ranked(model, new float[] {1, 2, 3}, 4, 5, 6, 7, 8, 9));
+  }
+
   private void assertRefused(OnnxModel model, EngineOptions.Builder options, String... parts)
       throws IOException {
     Path file = written(model.bytes());
