@@ -256,7 +256,6 @@ final class Serving {
     }
     swapping.lock();
     try {
-      requireOpen();
       Path before = fleet.model();
       swapLocked(model);
       log.info("{} serves now, instead of {}", fleet, before);
@@ -370,13 +369,8 @@ final class Serving {
       requireOpen();
       retiring = fleet;
       fleet = next;
-      for (Replica replica : next.replicas()) {
-        if (replica.failure() == null) {
-          failed.remove(replica.device());
-        } else { // since it was checked
-          failed.put(replica.device(), replica.failure());
-        }
-      }
+      // None of them had a request before; what fails from now on is noted behind this.
+      next.replicas().forEach(replica -> failed.remove(replica.device()));
     } finally {
       lifecycle.unlock();
     }
