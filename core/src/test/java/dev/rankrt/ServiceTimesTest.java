@@ -59,9 +59,19 @@ class ServiceTimesTest {
   }
 
   @Test
+  void times_thatVary_areTheirAverageAndTwiceTheirDistanceFromIt() {
+    ServiceTimes times = new ServiceTimes(MAX_BATCH);
+    for (int i = 0; i < 100; i++) {
+      times.ended(64, i % 2 == 0 ? 50_000 : 150_000);
+    }
+    assertTrue(Math.abs(times.of(64) - 200_000) < 20_000, "" + times.of(64));
+  }
+
+  @Test
   void doubt_overTime_forgetsWhatWasLearnt() {
     ServiceTimes times = new ServiceTimes(MAX_BATCH);
     times.ended(64, 1_000_000_000);
+    times.ended(64, 3_000_000_000L); // there is a distance to forget, too
     for (int i = 0; i < 300; i++) {
       times.doubt(64);
     }
