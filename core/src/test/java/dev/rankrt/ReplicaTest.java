@@ -21,6 +21,25 @@ class ReplicaTest {
     assertEquals(workers, Replica.usualWorkersOfGpu(processors, gpus));
   }
 
+  @Test
+  void workersOfProcessors_ofWhichNobodySaysHowMany_useEachOfThemOnce() {
+    int processors = Runtime.getRuntime().availableProcessors();
+    assertEquals(processors, usualWorkers(1));
+    assertEquals(1, usualWorkers(processors));
+    assertEquals(1, usualWorkers(2 * processors));
+  }
+
+  private static int usualWorkers(int cpuThreads) {
+    Serving serving =
+        Serving.open(
+            new Backends(List.of(new FakeBackend("fake", Device.Type.CPU))),
+            FakeBackend.ANY_MODEL,
+            EngineOptions.builder().device(Device.cpu()).cpuThreads(cpuThreads).build(),
+            RankerOptions.defaults());
+    serving.close();
+    return serving.fleet().replicas().get(0).workers.size();
+  }
+
   /** Fifteen runs of 100 ms, where nobody waits for longer than 500 ms for one. */
   @Test
   void end_thatALongQueueComesBefore_isAwaitedAsLongAsRunsAreTakenUp() throws Exception {

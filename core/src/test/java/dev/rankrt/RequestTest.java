@@ -3,12 +3,14 @@ package dev.rankrt;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.rankrt.testing.FakeBackend;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -28,6 +30,13 @@ class RequestTest {
     assertEquals(2048, parts.length);
     assertEquals(2047 << 20, parts[2047].from);
     assertEquals((1 << 20) - 1, parts[2047].rows);
+  }
+
+  @Test
+  void timeLeft_isToldInMicroseconds() {
+    long day = TimeUnit.DAYS.toMicros(1);
+    long left = new BlankRequest(1, System.nanoTime() + day * 1000).microsLeft();
+    assertTrue(left <= day && left > day / 2, left + " us of a day");
   }
 
   @Test

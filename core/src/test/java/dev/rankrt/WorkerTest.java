@@ -146,6 +146,17 @@ class WorkerTest {
     }
   }
 
+  @Test
+  void load_thatARequestMeets_isDescribedWithAllNumbers() {
+    replica.times().ended(RUN, 1_500_000);
+    replica.submit(new BlankRequest(2, Request.NO_DEADLINE));
+    assertEquals(
+        "3 rows asked of "
+            + replica.engine()
+            + ", 2 waiting of at most 512, 1 workers, a run of 4 takes about 1500 us",
+        replica.describeLoad(new BlankRequest(3, Request.NO_DEADLINE)));
+  }
+
   /** As a heap is exhausted by others for a while, rather than for one allocation. */
   @Test
   void failure_thatMemoryRunsOutInAsWell_isToldOnceThereIsSome() {
@@ -427,6 +438,22 @@ class WorkerTest {
     assertEquals(Replica.Admission.ACCEPTED, replica.submit(hurriedBy(2 * LONG_RUN)));
   }
 
+  @Test
+  void run_thatSucceeds_isLearntFromAndOneThatFailsIsNot() {
+    replica.submit(
+        new BlankRequest(1, Request.NO_DEADLINE) {
+          @Override
+          void execute(Session session, int count) {
+            throw new InferenceException("scripted");
+          }
+        });
+    worker.serve();
+    assertEquals(0, replica.times().of(1));
+    replica.submit(unrun(1, Request.NO_DEADLINE));
+    worker.serve();
+    assertTrue(replica.times().of(1) > 0);
+  }
+
   private static BlankRequest hurriedBy(long nanos) {
     return new BlankRequest(1, System.nanoTime() + nanos);
   }
@@ -491,6 +518,77 @@ class WorkerTest {
   }
 
   @Test
+  void worker_thatHasStoppedLooking_isWokenForWhatComes() {
+    worker.look(System.nanoTime(), 0);
+    worker.thread = new Thread(worker::sleep);
+    startAndAwaitSleep(worker.thread);
+    replica.submit(new BlankRequest(1, Request.NO_DEADLINE));
+    assertTrue(ends(worker.thread));
+  }
+
+  @Test
+  void request_behindOneThatIsCancelledBeforeTheirRun_isAnsweredOnceFromItsOwnRows() {
+    BlankRequest cancelled = new BlankRequest(1, Request.NO_DEADLINE);
+    List<Integer> copied = new ArrayList<>();
+    replica.submit(
+        new BlankRequest(1, Request.NO_DEADLINE) {
+          @Override
+          void copyIn(Session session, int from, int count, int at) {
+            cancelled.cancel(true);
+          }
+
+          @Override
+          void execute(Session session, int count) {}
+        });
+    replica.submit(cancelled);
+    replica.submit(
+        new BlankRequest(2, Request.NO_DEADLINE) {
+          @Override
+          void copyOut(Session session, int at, int count, int to) {
+            copied.add(at);
+          }
+        });
+    worker.serve();
+    assertEquals(List.of(1), copied);
+    assertEquals(2, counters.answered.sum());
+  }
+
+  /** By now the ranker is closed, which it says to what is moved on. */
+  @Test
+  void request_ofSeveralParts_isMovedAsAWholeFromADeviceThatWasLost() {
+    BlankRequest request = patient(2 * RUN + 1);
+    replica.failed(new DeviceLostException("scripted", 700, "scripted"));
+    worker.serve();
+    CompletionException moved = assertThrows(CompletionException.class, request::join);
+    assertInstanceOf(RequestRefusedException.class, moved.getCause());
+    assertEquals(0, counters.failed.sum());
+    assertEquals(0, replica.waitingRows());
+  }
+
+  @Test
+  void gpu_isNotFullOfRowsThatWaitUntilAnotherRequestIsToldThatItExpired() {
+    Serving two = ClosedServing.of(RUN, RankerOptions.builder().workers(2).build());
+    Replica full = new Replica(two, two.fleet().engine(), counters, false);
+    full.submit(new BlankRequest(RUN, Request.NO_DEADLINE));
+    assertEquals(0, full.workers.get(0).take(RUN));
+    AtomicBoolean workForOthers = new AtomicBoolean();
+    full.submit(
+        new BlankRequest(1, System.nanoTime() + HOUR) {
+          @Override
+          public boolean completeExceptionally(Throwable failure) {
+            workForOthers.set(full.hasWork());
+            return super.completeExceptionally(failure);
+          }
+        });
+    full.submit(new BlankRequest(RUN, Request.NO_DEADLINE));
+    full.submit(new BlankRequest(1, Request.NO_DEADLINE));
+    full.times().ended(1, YEAR);
+    assertEquals(0, full.workers.get(1).take(RUN));
+    assertEquals(1, full.waitingRows());
+    assertTrue(workForOthers.get());
+  }
+
+  @Test
   void deadline_thatAWindowIsEndedInTimeFor_needNotAllowForARunThatHasNotBegun() throws Exception {
     Serving patient =
         ClosedServing.of(
@@ -515,6 +613,15 @@ class WorkerTest {
       @Override
       void execute(Session session, int count) {}
     };
+  }
+
+  @Test
+  void request_thatMustRunAlone_joinsNoRunOfOthers() {
+    replica.submit(new BlankRequest(1, Request.NO_DEADLINE));
+    replica.submit(new BlankRequest(1, true, Request.NO_DEADLINE));
+    replica.submit(new BlankRequest(1, Request.NO_DEADLINE));
+    assertEquals(0, worker.take(RUN), "nobody overtakes it");
+    assertEquals(2, replica.waitingRows());
   }
 
   @Test
