@@ -559,12 +559,29 @@ class RankerTest {
                 });
     failure(IllegalStateException.class, failing);
     assertEquals(0, ranker.stats().queued());
-    ask(40, 4).obtrudeValue(new float[0]);
+    CompletableFuture<float[]> given = ask(40, 4);
+    given.obtrudeValue(new float[0]);
+    assertEquals(0, given.get(PATIENCE_SECONDS, TimeUnit.SECONDS).length);
     assertEquals(0, ranker.stats().queued());
-    ask(50, 4).obtrudeException(new IllegalStateException("scripted"));
+    CompletableFuture<float[]> refused = ask(50, 4);
+    refused.obtrudeException(new IllegalStateException("scripted"));
+    failure(IllegalStateException.class, refused);
     assertEquals(0, ranker.stats().queued());
     mayLeave.release(10);
     assertAnswer(10, 1, running);
+  }
+
+  @Test
+  void futures_tellWhetherTheyWereCompletedByTheCall() throws Exception {
+    open(options -> {});
+    CompletableFuture<float[]> answered = ask(10, 1);
+    assertAnswer(10, 1, answered);
+    assertFalse(answered.complete(new float[0]));
+    assertFalse(answered.completeExceptionally(new IllegalStateException("scripted")));
+    assertFalse(answered.cancel(true));
+    assertAnswer(10, 1, answered);
+    hold();
+    assertTrue(ask(20, 1).completeExceptionally(new IllegalStateException("scripted")));
   }
 
   @Test
@@ -578,6 +595,15 @@ class RankerTest {
     assertTrue(refusal.getMessage().contains("within the 0 us"), refusal::getMessage);
     assertEquals(before, backend.runs.get());
     assertEquals(2, ranker.stats().refused());
+  }
+
+  @Test
+  void deadline_inAges_isMet() {
+    open(options -> {});
+    for (Duration ages : List.of(Duration.ofDays(300 * 365), Duration.ofSeconds(Long.MAX_VALUE))) {
+      assertArrayEquals(
+          new float[] {2}, ranker.within(ages).infer(new float[] {1}, new long[] {1}));
+    }
   }
 
   /** The window is longer than the deadline, and runs are slower than the warm-up's. */
@@ -741,7 +767,44 @@ class RankerTest {
     assertRefused(CLOSED, ask(20, 1));
   }
 
+  @Test
+  void close_thatIsInterrupted_waitsAllTheSameAndKeepsTheInterrupt() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<float[]> running = ask(10, 1);
+    awaitRuns(1);
+    AtomicBoolean asWanted = new AtomicBoolean();
+    Thread closer =
+        new Thread(
+            () -> {
+              ranker.close();
+              asWanted.set(running.isDone() && Thread.currentThread().isInterrupted());
+            });
+    closer.start();
+    awaitWaiting(closer);
+    closer.interrupt();
+    while (closer.isInterrupted()) { // until it has heard of it
+      Thread.onSpinWait();
+    }
+    awaitWaiting(closer);
+    mayLeave.release();
+    closer.join();
+    assertTrue(asWanted.get());
+  }
+
+  private static void awaitWaiting(Thread thread) {
+    while (thread.isAlive() && thread.getState() != Thread.State.TIMED_WAITING) {
+      Thread.onSpinWait();
+    }
+  }
+
   // ------------------------------------------------------------------------------------- devices
+
+  @Test
+  void ranker_tellsItsModelAndItsDevices() {
+    open(options -> options.devices(Device.gpu(0), Device.gpu(1)));
+    assertEquals("ranker of one.onnx on [gpu:0, gpu:1]", ranker.toString());
+  }
 
   @Test
   void requests_goToTheDeviceWithTheFewestRows() throws Exception {
@@ -843,6 +906,144 @@ class RankerTest {
     failures.set(0);
     ranker.swap(model);
     assertAnswer(1, 1, ask(1, 1));
+  }
+
+  /** Asks until a device that fails has been taken out. */
+  private void useUntilOut(int device) {
+    while (servingDevices().get(device)) {
+      ask(1, 1).handle((scores, failure) -> null).join();
+    }
+  }
+
+  private List<Boolean> servingDevices() {
+    return ranker.stats().replicas().stream().map(Ranker.ReplicaStats::serving).toList();
+  }
+
+  @Test
+  void requests_oneAfterTheOther_useAllDevices() throws Exception {
+    open(options -> options.devices(Device.gpu(0), Device.gpu(1), Device.gpu(2)));
+    for (int i = 0; i < 200; i++) {
+      assertAnswer(i, 1, ask(i, 1));
+    }
+    for (Ranker.ReplicaStats replica : ranker.stats().replicas()) {
+      assertTrue(replica.requests() > 0, replica::toString);
+    }
+  }
+
+  /** Its answer is to come from one model, so the rest of it cannot be left to another device. */
+  @Test
+  void request_ofWhichAPartRunsOnADeviceThatIsLost_fails() throws Exception {
+    open(options -> options.workers(2));
+    CountDownLatch goOn = new CountDownLatch(1);
+    backend.duringRun =
+        rows -> {
+          entered.release();
+          if (rows == MAX_BATCH) {
+            awaitQuietly(goOn);
+          } else {
+            mayLeave.acquireUninterruptibly();
+            throw new DeviceLostException("scripted", 700, "cudaErrorIllegalAddress");
+          }
+        };
+    CompletableFuture<float[]> lost = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> begun = ask(20, 3 * MAX_BATCH);
+    awaitRuns(1);
+    CompletableFuture<float[]> waiting = ask(50, 1);
+    mayLeave.release();
+    failure(InferenceException.class, lost);
+    failure(InferenceException.class, begun);
+    assertRefused(NO_DEVICE, waiting);
+    goOn.countDown();
+    assertEquals(2, ranker.stats().failed());
+    assertEquals(1, ranker.stats().refused());
+  }
+
+  @Test
+  void swap_afterADeviceWasLost_opensTheModelOnTheOthersAlone() throws Exception {
+    open(options -> options.devices(Device.gpu(0), Device.gpu(1)));
+    backend.duringRunOn.put(
+        Device.gpu(0),
+        rows -> {
+          throw new DeviceLostException("scripted", 700, "cudaErrorIllegalAddress");
+        });
+    useUntilOut(0);
+    int opens = backend.opens.get();
+    ranker.swap(second());
+    assertEquals(opens + 1, backend.opens.get());
+    assertEquals(List.of(false, true), servingDevices());
+    assertAnswer(1010, 1, ask(10, 1));
+  }
+
+  @Test
+  void device_thatFailsWithTheNextModelToo_staysOutUntilOneWorks() throws Exception {
+    open(options -> options.devices(Device.gpu(0), Device.gpu(1)));
+    backend.duringRunOn.put(
+        Device.gpu(0),
+        rows -> {
+          throw new CudaException("scripted", 1, "cudaErrorUnknown");
+        });
+    useUntilOut(0);
+    ranker.swap(second());
+    assertEquals(List.of(false, true), servingDevices());
+    assertAnswer(1010, 1, ask(10, 1));
+    backend.duringRunOn.clear();
+    ranker.swap(model);
+    assertEquals(List.of(true, true), servingDevices());
+    backend.duringRunOn.put(
+        Device.gpu(0),
+        rows -> {
+          throw new CudaException("scripted", 1, "cudaErrorUnknown");
+        });
+    assertThrows(CudaException.class, () -> ranker.swap(second()), "it serves, and must not stop");
+    backend.duringRunOn.clear();
+    assertEquals(List.of(true, true), servingDevices());
+  }
+
+  @Test
+  void swap_toAModelThatIsNotSound_isRefusedWhereTheDeviceHadFailedAsWell() throws Exception {
+    open(options -> {});
+    backend.duringRun =
+        rows -> {
+          throw new CudaException("scripted", 1, "cudaErrorUnknown");
+        };
+    useUntilOut(0);
+    backend.duringRun = rows -> {};
+    backend.bias = path -> Double.NaN;
+    assertThrows(ModelException.class, () -> ranker.swap(second()));
+    assertRefused(NO_DEVICE, ask(10, 1));
+    backend.bias = path -> 0;
+    ranker.swap(second());
+    assertAnswer(10, 1, ask(10, 1));
+  }
+
+  @Test
+  void device_thatFailsBehindTheSuccessorOfAModel_servesOn() throws Exception {
+    open(options -> {});
+    hold();
+    CompletableFuture<float[]> running = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> waiting = ask(20, 1);
+    backend.duringRun = rows -> {}; // for the new model; the run under way is still held
+    Future<?> swap = threads.submit(() -> swapTo(second()));
+    while (ranker.stats().queued() != 0) { // that of the new model
+      Thread.onSpinWait();
+    }
+    AtomicBoolean fails = new AtomicBoolean(true);
+    backend.duringRunOn.put(
+        Device.gpu(0),
+        rows -> {
+          if (fails.getAndSet(false)) {
+            throw new DeviceLostException("scripted", 700, "cudaErrorIllegalAddress");
+          }
+        });
+    mayLeave.release();
+    failure(InferenceException.class, running);
+    assertAnswer(1020, 1, waiting);
+    swap.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    assertEquals(List.of("one.onnx to two.onnx"), List.copyOf(heard));
+    ranker.swap(model);
+    assertAnswer(10, 1, ask(10, 1));
   }
 
   // ---------------------------------------------------------------------------------------- swap
@@ -1001,6 +1202,20 @@ class RankerTest {
     backend.duringRun = rows -> {};
     assertAnswer(10, 3, ask(10, 3));
     assertEquals(1, backend.openEngines.get());
+  }
+
+  @Test
+  void swap_fromTheCheckOfAnother_isRefused() throws Exception {
+    List<Throwable> refusals = new ArrayList<>();
+    open(
+        options ->
+            options.check(
+                engine ->
+                    refusals.add(
+                        assertThrows(IllegalStateException.class, () -> ranker.swap(model)))));
+    ranker.swap(second());
+    assertTrue(refusals.get(0).getMessage().contains("under way"), refusals.get(0).getMessage());
+    assertAnswer(1010, 1, ask(10, 1));
   }
 
   @Test
