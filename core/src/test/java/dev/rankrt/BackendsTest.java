@@ -208,6 +208,20 @@ class BackendsTest {
   }
 
   @Test
+  void warmUp_thatTheModelRefuses_leavesTheEngineReady() {
+    cpu.buckets = List.of(1, 2);
+    cpu.duringRun =
+        rows -> {
+          throw new InferenceException("scripted: an id is outside its table");
+        };
+    try (Engine engine = both.open(model, on(Device.cpu()));
+        Session session = engine.newSession()) {
+      cpu.duringRun = rows -> {};
+      assertArrayEquals(new float[] {3}, session.infer(new float[1], new long[] {3}));
+    }
+  }
+
+  @Test
   void session_ofAWarmEngine_hasNoResultsBeforeItsFirstRun() {
     cpu.buckets = List.of(1, 2);
     try (Engine engine = both.open(model, on(Device.cpu()));
