@@ -92,8 +92,8 @@ final class OnnxRuntimeEngine implements BackendEngine {
   private static OrtSession load(
       Path file, OrtSession.SessionOptions settings, EngineOptions options) throws OrtException {
     OrtEnvironment environment = OrtEnvironment.getEnvironment();
-    // From 1.29 on it tells Microsoft of each session, with the model's name: not ours to give
-    // away.
+    // On Windows, and from 1.29 on elsewhere, it tells Microsoft of each session, with the model's
+    // name: not ours to give away.
     environment.setTelemetry(false);
     if (options.shared().isEmpty()) {
       return environment.createSession(file.toString(), settings);
