@@ -28,6 +28,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -290,7 +291,12 @@ class SharedModelTest {
 
   /** Scores of a model of a user's three floats and a candidate's three, with the user's shared. */
   private float[] ranked(OnnxModel model, float[] user, float... items) throws IOException {
-    model.input("user", FLOAT, BATCH, 3).input("item", FLOAT, BATCH, 3);
+    return ranked(BATCH, model, user, items);
+  }
+
+  private float[] ranked(long rows, OnnxModel model, float[] user, float... items)
+      throws IOException {
+    model.input("user", FLOAT, rows, 3).input("item", FLOAT, rows, 3);
     Path file = written(model.bytes());
     try (Engine engine = Engine.open(file, sharing().shared("user").build());
         Session session = engine.newSession()) {
@@ -387,6 +393,47 @@ class SharedModelTest {
       (float) (2 * 3 / Math.sqrt(7)), 0, (float) (2 * 3 / Math.sqrt(7)), (float) (4 * 6 / 5.0)
     };
     assertArrayEquals(expected, ranked(model, new float[] {-3, 0, 3}, 0, 0, 0, -6, 0, 6), 1e-5f);
+  }
+
+  @Test
+  void oldSoftmax_acrossAllAxes_sumsUpTheUsersAndTheCandidates() throws IOException {
+    OnnxModel model =
+        new OnnxModel()
+            .opset(12)
+            .longs("vectors", new long[] {-1, 1, 3}, 3)
+            .node("Reshape", "user vectors", "users")
+            .node("Reshape", "item vectors", "items")
+            .node("Concat", "users items", "both", Attribute.of("axis", 2))
+            .node("Softmax", "both", "y", Attribute.of("axis", 1))
+            .output("y", FLOAT, BATCH, 1, 6);
+    float[] expected = new float[6];
+    Arrays.fill(expected, 1 / 6f);
+    assertArrayEquals(expected, ranked(model, new float[3], new float[3]), 1e-6f);
+  }
+
+  @Test
+  void product_withTheRowsTurnedIntoColumns_isTheModels() throws IOException {
+    OnnxModel model =
+        new OnnxModel()
+            .floats("weights", new float[] {1, 2, 3, 10, 20, 30, 100, 200, 300}, 3, 3)
+            .node("Gemm", "user weights", "turned", Attribute.of("transA", 1))
+            .node("Add", "turned item", "y")
+            .output("y", FLOAT, 3, 3);
+    float[] expected = {111, 222, 333, 222, 444, 666, 333, 666, 999};
+    assertArrayEquals(expected, ranked(3, model, new float[] {1, 2, 3}, new float[9]));
+  }
+
+  @Test
+  void product_withABiasForEachRow_isTheModels() throws IOException {
+    OnnxModel model =
+        new OnnxModel()
+            .floats("weights", new float[] {1, 0, 0, 0, 1, 0, 0, 0, 1}, 3, 3)
+            .floats("bias", new float[] {10, 20, 30, 40, 50, 60}, 2, 3)
+            .node("Gemm", "user weights bias", "biased")
+            .node("Add", "biased item", "y")
+            .output("y", FLOAT, 2, 3);
+    float[] expected = {11, 22, 33, 41, 52, 63};
+    assertArrayEquals(expected, ranked(2, model, new float[] {1, 2, 3}, new float[6]));
   }
 
   @ParameterizedTest
