@@ -95,6 +95,7 @@ class RankRtTest {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(flags);
+    command.add("--enable-native-access=ALL-UNNAMED"); // or newer JVMs complain, too
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), RankRt.class.getName()));
     command.addAll(args);
     Process process =
