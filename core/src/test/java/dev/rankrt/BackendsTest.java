@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
@@ -255,8 +256,14 @@ class BackendsTest {
   // The rest needs a JVM of its own: what is on the class path, and what loads, is decided once.
 
   private Forked.Result open(String classPath, String... jvmOptions) throws Exception {
+    return open(Map.of(), classPath, jvmOptions);
+  }
+
+  private Forked.Result open(
+      Map<String, String> environment, String classPath, String... jvmOptions) throws Exception {
     Path real = realModel();
-    return Forked.run(classPath, List.of(jvmOptions), OpenOnCpu.class, real.toString());
+    return Forked.run(
+        environment, classPath, List.of(jvmOptions), OpenOnCpu.class, real.toString());
   }
 
   /** Opens a model on the CPU twice, and says what came of it. */
@@ -282,6 +289,31 @@ class BackendsTest {
         "real.onnx cannot run on cpu: ONNX Runtime: ONNX Runtime is not on the class path; add com.microsoft.onnxruntime:onnxruntime";
     assertEquals(
         2, result.output().lines().filter(line -> line.endsWith(said)).count(), result.output());
+  }
+
+  /** Where the first two of these are set to something it tells nothing in any case. */
+  private Map<String, String> telling(Path cache) {
+    return Map.of("CI", "", "ORT_DISABLE_TELEMETRY", "", "XDG_CACHE_HOME", cache.toString());
+  }
+
+  @Test
+  void process_thatOpensAModel_isToldToNobodyByOnnxRuntime() throws Exception {
+    Path cache = Files.createDirectory(folder.resolve("cache"));
+    assertOpened(open(telling(cache), withOnnxRuntime));
+    try (var files = Files.walk(cache)) {
+      assertEquals(List.of(), files.filter(Files::isRegularFile).toList());
+    }
+  }
+
+  @Test
+  void process_withALongCommandLine_survivesOnnxRuntime() throws Exception {
+    String flag = "-Dlong=" + "x".repeat(10_000);
+    assertOpened(open(telling(folder), withOnnxRuntime, flag));
+  }
+
+  private static void assertOpened(Forked.Result result) {
+    assertEquals(0, result.exit(), result.output());
+    assertTrue(result.output().contains("opened "), result.output());
   }
 
   @Test
