@@ -44,7 +44,9 @@ public final class OnnxRuntimeBackend implements Backend {
   static Optional<String> crashing(String version, String telemetryDisabled) {
     return CRASHING_VERSION.equals(version) && !"1".equals(telemetryDisabled)
         ? Optional.of(
-            "ONNX Runtime 1.29.0 ends processes whose command line is longer than 4000 bytes or"
+            "ONNX Runtime "
+                + CRASHING_VERSION
+                + " ends processes whose command line is longer than 4000 bytes or"
                 + " that have no /bin/sh; take com.microsoft.onnxruntime:onnxruntime:1.28.0, or set"
                 + " ORT_DISABLE_TELEMETRY=1 in the environment")
         : Optional.empty();
