@@ -618,8 +618,8 @@ final class LateBroadcast {
     long[] steps = numbers.argument(node, 4);
     if (starts == null
         || ends == null
-        || (axes == null && isGiven(inputs, 3))
-        || (steps == null && isGiven(inputs, 4))) {
+        || (axes == null && node.isGiven(3))
+        || (steps == null && node.isGiven(4))) {
       return null;
     }
     long[] shape = data.shape().clone();
@@ -654,7 +654,7 @@ final class LateBroadcast {
     if (axis < 1) {
       return null;
     }
-    boolean given = isGiven(inputs, 1);
+    boolean given = node.isGiven(1);
     long[] sizes = given ? numbers.argument(node, 1) : node.numbers("split");
     int count = node.outputs().size();
     long width = data.shape()[axis];
@@ -1097,10 +1097,6 @@ final class LateBroadcast {
   /** Returns the names of whole values; of halves and what is left out, none. */
   private static List<String> namesOf(List<Value> inputs) {
     return inputs.stream().map(input -> input instanceof Whole whole ? whole.name : "").toList();
-  }
-
-  private static boolean isGiven(List<Value> inputs, int input) {
-    return inputs.size() > input && inputs.get(input) != null;
   }
 
   private static int normal(long axis, int rank) {

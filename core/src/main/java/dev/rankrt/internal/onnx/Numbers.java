@@ -86,7 +86,7 @@ final class Numbers {
           return null;
         }
         long[] steps = argument(node, 4);
-        if (steps == null && node.inputs().size() > 4 && !node.inputs().get(4).isEmpty()) {
+        if (steps == null && node.isGiven(4)) {
           return null;
         }
         return Arrays.stream(range(from.length, starts[0], ends[0], steps == null ? 1 : steps[0]))

@@ -41,6 +41,11 @@ record OnnxNode(
    */
   record Attribute(long number, List<Long> numbers, OnnxTensor tensor, Pieces field) {}
 
+  /** Tells whether an input is there that may be left out. */
+  boolean isGiven(int input) {
+    return inputs.size() > input && !inputs.get(input).isEmpty();
+  }
+
   /** Returns the same operator between other tensors. */
   OnnxNode with(String newName, List<String> newInputs, List<String> newOutputs) {
     return new OnnxNode(
