@@ -92,7 +92,7 @@ final class Replica {
   private static final int MOST_FAILURES = 3;
 
   /** A collection of garbage takes longer; what it leaves is gone in less. */
-  static final long NANOS_WITHOUT_MEMORY = TimeUnit.MILLISECONDS.toNanos(1);
+  private static final long NANOS_WITHOUT_MEMORY = TimeUnit.MILLISECONDS.toNanos(1);
 
   private static final long CLOSED = Long.MIN_VALUE;
 
@@ -564,7 +564,7 @@ final class Replica {
         serving.deviceFailed(this, thrown);
         noted = true;
       } catch (OutOfMemoryError e) {
-        LockSupport.parkNanos(this, NANOS_WITHOUT_MEMORY);
+        awaitMemory();
       } finally {
         drain(); // or what is moved on would come back
       }
@@ -632,9 +632,14 @@ final class Replica {
         request.completeExceptionally(failure);
         return;
       } catch (OutOfMemoryError e) {
-        LockSupport.parkNanos(this, NANOS_WITHOUT_MEMORY);
+        awaitMemory();
       }
     }
+  }
+
+  /** Waits a moment, where memory has run out for what must be done. */
+  static void awaitMemory() {
+    LockSupport.parkNanos(NANOS_WITHOUT_MEMORY);
   }
 
   /** Returns what callers get for a run that failed. */

@@ -139,7 +139,7 @@ final class Worker implements Runnable {
       try {
         return ready.completeExceptionally(failure);
       } catch (OutOfMemoryError e) {
-        LockSupport.parkNanos(this, Replica.NANOS_WITHOUT_MEMORY);
+        Replica.awaitMemory();
       }
     }
   }
