@@ -184,9 +184,7 @@ public final class BenchCommand implements Callable<Integer> {
 
   private Settings settings() {
     model.requirePositive("--rows", rows);
-    if (inFlight < 1 || inFlight > MOST_IN_FLIGHT) {
-      throw model.wrong("--in-flight is from 1 to " + MOST_IN_FLIGHT + ", not " + inFlight);
-    }
+    model.requireBetween("--in-flight", inFlight, 1, MOST_IN_FLIGHT, "");
     model.requireSla(slaMillis);
     model.requireDuration(seconds);
     if (maxBatch != null && maxBatch < rows) {

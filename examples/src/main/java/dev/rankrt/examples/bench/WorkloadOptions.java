@@ -94,8 +94,8 @@ final class WorkloadOptions {
   }
 
   /** Refuses a value of an option that nothing sensible can be measured with. */
-  void requireBetween(String option, double value, double least, double most, String unit) {
-    if (!(value >= least && value <= most)) {
+  void requireBetween(String option, Number value, double least, double most, String unit) {
+    if (!(value.doubleValue() >= least && value.doubleValue() <= most)) {
       throw wrong(
           option + " is from " + plain(least) + " to " + plain(most) + unit + ", not " + value);
     }
