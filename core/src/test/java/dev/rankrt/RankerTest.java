@@ -835,11 +835,7 @@ class RankerTest {
     open(options -> options.devices(Device.gpu(0), Device.gpu(1)));
     hold();
     DeviceLostException lost = new DeviceLostException("scripted", 700, "cudaErrorIllegalAddress");
-    backend.duringRunOn.put(
-        Device.gpu(0),
-        rows -> {
-          throw lost;
-        });
+    failOnTheFirstGpu(lost);
     CompletableFuture<float[]> one = ask(10, MAX_BATCH);
     awaitRuns(1);
     CompletableFuture<float[]> other = ask(10, MAX_BATCH);
@@ -908,6 +904,14 @@ class RankerTest {
     assertAnswer(1, 1, ask(1, 1));
   }
 
+  private void failOnTheFirstGpu(RuntimeException failure) {
+    backend.duringRunOn.put(
+        Device.gpu(0),
+        rows -> {
+          throw failure;
+        });
+  }
+
   /** Asks until a device that fails has been taken out. */
   private void useUntilOut(int device) {
     while (servingDevices().get(device)) {
@@ -962,11 +966,7 @@ class RankerTest {
   @Test
   void swap_afterADeviceWasLost_opensTheModelOnTheOthersAlone() throws Exception {
     open(options -> options.devices(Device.gpu(0), Device.gpu(1)));
-    backend.duringRunOn.put(
-        Device.gpu(0),
-        rows -> {
-          throw new DeviceLostException("scripted", 700, "cudaErrorIllegalAddress");
-        });
+    failOnTheFirstGpu(new DeviceLostException("scripted", 700, "cudaErrorIllegalAddress"));
     useUntilOut(0);
     int opens = backend.opens.get();
     ranker.swap(second());
@@ -978,11 +978,7 @@ class RankerTest {
   @Test
   void device_thatFailsWithTheNextModelToo_staysOutUntilOneWorks() throws Exception {
     open(options -> options.devices(Device.gpu(0), Device.gpu(1)));
-    backend.duringRunOn.put(
-        Device.gpu(0),
-        rows -> {
-          throw new CudaException("scripted", 1, "cudaErrorUnknown");
-        });
+    failOnTheFirstGpu(new CudaException("scripted", 1, "cudaErrorUnknown"));
     useUntilOut(0);
     ranker.swap(second());
     assertEquals(List.of(false, true), servingDevices());
@@ -990,11 +986,7 @@ class RankerTest {
     backend.duringRunOn.clear();
     ranker.swap(model);
     assertEquals(List.of(true, true), servingDevices());
-    backend.duringRunOn.put(
-        Device.gpu(0),
-        rows -> {
-          throw new CudaException("scripted", 1, "cudaErrorUnknown");
-        });
+    failOnTheFirstGpu(new CudaException("scripted", 1, "cudaErrorUnknown"));
     assertThrows(CudaException.class, () -> ranker.swap(second()), "it serves, and must not stop");
     backend.duringRunOn.clear();
     assertEquals(List.of(true, true), servingDevices());
@@ -1024,11 +1016,7 @@ class RankerTest {
     CompletableFuture<float[]> running = ask(10, 1);
     awaitRuns(1);
     CompletableFuture<float[]> waiting = ask(20, 1);
-    backend.duringRun = rows -> {}; // for the new model; the run under way is still held
-    Future<?> swap = threads.submit(() -> swapTo(second()));
-    while (ranker.stats().queued() != 0) { // that of the new model
-      Thread.onSpinWait();
-    }
+    Future<?> swap = swapBesideARun();
     AtomicBoolean fails = new AtomicBoolean(true);
     backend.duringRunOn.put(
         Device.gpu(0),
@@ -1102,17 +1090,23 @@ class RankerTest {
     CompletableFuture<float[]> running = ask(10, 1);
     awaitRuns(1);
     CompletableFuture<float[]> waiting = ask(20, 9);
-    backend.duringRun = rows -> {}; // for the new model; the run under way is still held
-    Future<?> swap = threads.submit(() -> swapTo(second()));
-    while (ranker.stats().queued() != 0) { // that of the new model
-      Thread.onSpinWait();
-    }
+    Future<?> swap = swapBesideARun();
     assertAnswer(1030, 1, ask(30, 1));
     assertFalse(swap.isDone());
     mayLeave.release(10);
     swap.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     assertAnswer(10, 1, running);
     assertAnswer(20, 9, waiting);
+  }
+
+  /** Begins a swap, and waits until the new model serves; the old one's run is still held. */
+  private Future<?> swapBesideARun() {
+    backend.duringRun = rows -> {};
+    Future<?> swap = threads.submit(() -> swapTo(second()));
+    while (ranker.stats().queued() != 0) { // that of the new model
+      Thread.onSpinWait();
+    }
+    return swap;
   }
 
   private Void swapTo(Path path) {
@@ -1262,11 +1256,7 @@ class RankerTest {
     CompletableFuture<float[]> running = ask(10, 1);
     awaitRuns(1);
     CompletableFuture<float[]> waiting = ask(20, 1);
-    backend.duringRun = rows -> {}; // for the new model; the run under way is still held
-    Future<?> swap = threads.submit(() -> swapTo(second()));
-    while (ranker.stats().queued() != 0) { // that of the new model
-      Thread.onSpinWait();
-    }
+    Future<?> swap = swapBesideARun();
     AtomicBoolean answered = new AtomicBoolean();
     Thread closer =
         new Thread(
