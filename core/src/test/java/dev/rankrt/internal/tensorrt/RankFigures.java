@@ -4,13 +4,17 @@ import dev.rankrt.Device;
 import dev.rankrt.Engine;
 import dev.rankrt.EngineOptions;
 import dev.rankrt.Precision;
+import dev.rankrt.Ranker;
 import dev.rankrt.Session;
 import dev.rankrt.TensorSpec;
 import dev.rankrt.testing.Figures;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * Measures on a GPU what it saves to give one user once for many candidates.
@@ -28,27 +32,37 @@ final class RankFigures {
   private static final int VOCABULARY = 10_000;
   private static final int ROUNDS = 9;
   private static final int RUNS = 400;
+  private static final int CALLERS = 16;
+  private static final double SECONDS = 2;
 
   private RankFigures() {}
 
-  public static void main(String[] arguments) {
+  public static void main(String[] arguments) throws Exception {
     Path model = Path.of(arguments[0]);
-    EngineOptions.Builder options =
+    EngineOptions dense =
         EngineOptions.builder()
             .device(Device.gpu(0))
             .precision(Precision.FP16)
             .maxBatch(CANDIDATES)
-            .withoutPlanCache();
-    try (Engine dense = Engine.open(model, options.build());
-        Engine shared =
-            Engine.open(
-                model, options.shared("dense", 0, USER_FLOATS).shared("ids", 0, USER_IDS).build());
+            .planCache(Files.createTempDirectory("plans"))
+            .build();
+    EngineOptions shared =
+        dense.toBuilder().shared("dense", 0, USER_FLOATS).shared("ids", 0, USER_IDS).build();
+    Request request = new Request();
+    inSessions(model, dense, shared, request);
+    inRankers(model, dense, shared, request);
+  }
+
+  private static void inSessions(
+      Path model, EngineOptions options, EngineOptions sharedOptions, Request request) {
+    try (Engine dense = Engine.open(model, options);
+        Engine shared = Engine.open(model, sharedOptions);
         Session repeated = dense.newSession();
         Session ranking = shared.newSession()) {
       Figures.add("rank, bytes in, dense form", bytes(dense.inputs()));
       Figures.add("rank, bytes in, shared", bytes(shared.inputs()));
       Figures.add("rank, bytes in, ratio", bytes(shared.inputs()) / bytes(dense.inputs()));
-      compare(new Request(), repeated, ranking);
+      compare(request, repeated, ranking);
       for (Engine engine : List.of(dense, shared)) {
         String name = engine == dense ? "dense form" : "shared";
         engine
@@ -60,6 +74,47 @@ final class RankFigures {
                         report.maxDifference()));
       }
     }
+  }
+
+  /** Both by turns, as many calls as a device serves. */
+  private static void inRankers(
+      Path model, EngineOptions options, EngineOptions sharedOptions, Request request)
+      throws InterruptedException {
+    try (Ranker repeated = Ranker.open(model, options);
+        Ranker ranking = Ranker.open(model, sharedOptions)) {
+      Runnable infer = () -> repeated.infer(request.dense, request.ids);
+      Runnable rank =
+          () ->
+              ranking.rank(
+                  request.userDense, request.userIds, request.candidateDense, request.candidateIds);
+      String what = "rank, " + CANDIDATES + " candidates, " + CALLERS + " callers, ";
+      for (String round : new String[] {"warm-up", "first", "second", "third"}) {
+        Figures.add(what + "dense form, " + round + ", requests per second", callsOf(infer));
+        Figures.add(what + "shared, " + round + ", requests per second", callsOf(rank));
+      }
+    }
+  }
+
+  private static double callsOf(Runnable call) throws InterruptedException {
+    LongAdder answered = new LongAdder();
+    long end = System.nanoTime() + (long) (SECONDS * 1e9);
+    List<Thread> callers = new ArrayList<>();
+    for (int i = 0; i < CALLERS; i++) {
+      Thread caller =
+          new Thread(
+              () -> {
+                while (System.nanoTime() < end) {
+                  call.run();
+                  answered.increment();
+                }
+              });
+      callers.add(caller);
+      caller.start();
+    }
+    for (Thread caller : callers) {
+      caller.join();
+    }
+    return answered.sum() / SECONDS;
   }
 
   private static double bytes(List<TensorSpec> inputs) {
