@@ -38,9 +38,10 @@
  * before threads that use JavaCPP start.
  *
  * <p>RankRT's native memory has no JavaCPP deallocator: a caller's {@code PointerScope} never
- * adopts it, the collector never frees it, and it never waits on {@code
- * org.bytedeco.javacpp.maxPhysicalBytes}. That limit does count pinned memory as resident, so a
- * host that allocates through JavaCPP itself should raise it by the pinned memory that it gives to
- * RankRT.
+ * adopts it, and the collector never frees it. Some small objects have one, while a model is built
+ * or opened, and JavaCPP makes none in a process that holds more memory than {@code
+ * org.bytedeco.javacpp.maxPhysicalBytes}: by default four times the heap's limit, which TensorRT's
+ * builder alone may take. So RankRT initialises JavaCPP without that limit, unless the property is
+ * set, or JavaCPP was initialised before by other code.
  */
 package dev.rankrt.natives;

@@ -31,11 +31,12 @@ final class OnnxParsing implements AutoCloseable {
   /** Tells the parser where weights in other files are; it may look at it as long as it lives. */
   private final BytePointer path;
 
-  private OnnxParsing(INetworkDefinition network, IParser parser, NativeFile bytes, Path model) {
+  private OnnxParsing(
+      INetworkDefinition network, IParser parser, NativeFile bytes, BytePointer path) {
     this.network = network;
     this.parser = parser;
     this.bytes = bytes;
-    this.path = new BytePointer(model.toAbsolutePath().toString(), StandardCharsets.UTF_8);
+    this.path = path;
   }
 
   /**
@@ -57,10 +58,11 @@ final class OnnxParsing implements AutoCloseable {
       Map<String, List<Columns>> shared,
       int flags) {
     try (Messages messages = new Messages(tensorRt.log())) {
+      BytePointer path = new BytePointer(model.toAbsolutePath().toString(), StandardCharsets.UTF_8);
       NativeFile bytes = shared.isEmpty() ? NativeFile.read(model) : rewritten(model, shared);
       INetworkDefinition network = builder.createNetworkV2(flags);
       IParser parser = network == null ? null : createParser(network, tensorRt.log());
-      OnnxParsing parsing = new OnnxParsing(network, parser, bytes, model);
+      OnnxParsing parsing = new OnnxParsing(network, parser, bytes, path);
       boolean success = false;
       try {
         if (parser == null) {

@@ -11,6 +11,7 @@ import dev.rankrt.natives.DeviceLostException;
 import dev.rankrt.natives.NativeLoadException;
 import dev.rankrt.natives.RankRtException;
 import dev.rankrt.natives.internal.Cuda;
+import dev.rankrt.natives.internal.MemoryLimit;
 import dev.rankrt.spi.Backend;
 import dev.rankrt.spi.BackendEngine;
 import java.nio.file.Path;
@@ -60,6 +61,14 @@ public final class TensorRtBackend implements Backend {
 
   @Override
   public BackendEngine open(Path model, Device device, EngineOptions options) {
+    try {
+      return load(model, device, options);
+    } catch (OutOfMemoryError e) {
+      throw MemoryLimit.explain(e).orElseThrow(() -> e);
+    }
+  }
+
+  private static BackendEngine load(Path model, Device device, EngineOptions options) {
     TensorRt tensorRt = TensorRt.load();
     String name = model.getFileName().toString();
     try (Plan plan =

@@ -44,11 +44,7 @@ final class JvmChecks {
           Group.JVM,
           "javacpp",
           "JavaCPP's memory limit",
-          "A process that is larger than this, pinned memory included, collects and sleeps whenever"
-              + " JavaCPP allocates; RankRT's calls do not, other users of JavaCPP may.");
-
-  /** A process with CUDA, TensorRT and some models is easily as large. */
-  private static final long ENOUGH_FOR_JAVACPP = 8L << 30;
+          "A process that is larger than this, pinned memory included, builds and opens no model.");
 
   private static final long LONG_PAUSE_MILLIS = 50;
 
@@ -148,10 +144,7 @@ final class JvmChecks {
       String limit = jvm.javacppLimit().get();
       return JAVACPP.ok(limit.equals("0") ? "none" : limit + ", as it was set");
     }
-    long limit = 4 * jvm.maxHeap();
-    String found = Bytes.text(limit) + ", four times the heap";
-    return limit < ENOUGH_FOR_JAVACPP
-        ? JAVACPP.warn(found, "java -Dorg.bytedeco.javacpp.maxPhysicalBytes=0, which is no limit")
-        : JAVACPP.ok(found);
+    return JAVACPP.ok(
+        "none; " + Bytes.text(4 * jvm.maxHeap()) + " where other code used JavaCPP before RankRT");
   }
 }

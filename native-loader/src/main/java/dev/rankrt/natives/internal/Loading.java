@@ -48,6 +48,7 @@ final class Loading {
   NativeInfo load() {
     platform = checkPlatform();
     checkBindings();
+    machine.prepareJavacpp();
     loadDriver();
     loadCudaRuntime();
     int driver = machine.driverVersion();

@@ -69,6 +69,9 @@ interface Machine {
    */
   Path open(String name, Optional<Path> folder);
 
+  /** Initialises JavaCPP, which has not loaded anything of ours yet. */
+  void prepareJavacpp();
+
   /**
    * Tells JavaCPP of a library that is loaded, so that it never loads a second copy.
    *

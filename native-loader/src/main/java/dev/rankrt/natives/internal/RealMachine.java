@@ -168,6 +168,11 @@ final class RealMachine implements Machine {
   }
 
   @Override
+  public void prepareJavacpp() {
+    MemoryLimit.lift();
+  }
+
+  @Override
   public void adopt(Jni user, String name, Path file) {
     if (!file.isAbsolute()) {
       return; // loaded, but /proc does not say from where

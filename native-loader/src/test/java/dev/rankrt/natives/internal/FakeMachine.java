@@ -114,6 +114,9 @@ final class FakeMachine implements Machine {
   }
 
   @Override
+  public void prepareJavacpp() {}
+
+  @Override
   public void adopt(Jni user, String name, Path file) {
     adopted.add(name + "=" + file);
   }
