@@ -378,7 +378,7 @@ public final class Ranker implements AutoCloseable {
    * the devices' memory meanwhile; then new requests go to it, while the old one answers those it
    * has, and is closed. Whatever fails leaves the old one as it was. Swaps wait for each other.
    *
-   * <p>On a GPU that is in use this takes some twenty seconds for each worker, with rests between
+   * <p>On a GPU that is in use this takes about half a minute for each worker, with rests between
    * pieces of work that hold the driver up, or two or three seconds in all {@linkplain
    * RankerOptions.Builder#gentleSwaps without} and while nobody asks for anything. Only building
    * cannot rest: a model whose plan is not in the cache is built as fast as can be, on the GPU that

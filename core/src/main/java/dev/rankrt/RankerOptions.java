@@ -260,8 +260,8 @@ public final class RankerOptions {
     /**
      * Sets whether a swap on a GPU takes its time. Opening the new model and freeing the old one
      * hold the driver up for a millisecond at a time, and with it every request. A gentle swap
-     * rests after each such moment, while there are requests: under load it takes some twenty
-     * seconds for each worker, in which both models have their memory. One that is not takes two or
+     * rests after each such moment, while there are requests: under load it takes about half a
+     * minute for each worker, in which both models have their memory. One that is not takes two or
      * three seconds in all, in which more than one request in a hundred is a millisecond late.
      *
      * @param gently false for swaps that are over soon

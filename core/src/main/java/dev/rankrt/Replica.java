@@ -698,9 +698,9 @@ final class Replica {
     try {
       while (true) {
         try {
-          // Gently, each worker takes its turn, and some ten seconds for that under load.
+          // Gently, each worker takes its turn, some fifteen seconds under load.
           boolean gently = endsBeside && serving.swapsGently(device());
-          long limit = CLOSE_LIMIT_SECONDS * (gently ? 1 + workers.size() : 1);
+          long limit = CLOSE_LIMIT_SECONDS * (gently ? 1 + 2L * workers.size() : 1);
           if (!endsWithin(limit, TimeUnit.SECONDS)) {
             log.error(
                 "{} is still running, and has taken nothing up for {} s: its memory is left to it, and"

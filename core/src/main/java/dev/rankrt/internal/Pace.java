@@ -17,19 +17,20 @@ import java.util.function.BooleanSupplier;
  * 0.8; creating one takes 17 ms, and 13 more where it must switch to another profile, and holds it
  * for 0.1; pinning memory and copying weights from memory that is not pinned hold it all the time.
  * Of the requests that meet a creation a fifth take more than 1.2 times the 99th percentile of
- * quiet times, of those that meet a destruction half do. For that to happen to fewer than one in a
- * hundred, creating may take a thirtieth of the time, and destroying a hundredth.
+ * quiet times, of those that meet a destruction half do. Where runs that are not full wait for a
+ * full GPU, quiet times are quieter, and more do. For that to happen to fewer than one in a
+ * hundred, creating may take a fiftieth of the time, and destroying less than a hundredth.
  */
 public final class Pace {
   /** How many times as long as the work a rest is. */
-  private static final int REST = 30;
+  private static final int REST = 50;
 
-  private static final int LONG_REST = 100;
+  private static final int LONG_REST = 160;
 
   /** A piece that takes longer is work of the processor, such as reading a file. */
-  private static final long LONGEST_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(600);
+  private static final long LONGEST_REST_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private static final long LONGEST_LONG_REST_NANOS = TimeUnit.SECONDS.toNanos(1);
+  private static final long LONGEST_LONG_REST_NANOS = TimeUnit.MILLISECONDS.toNanos(1_600);
 
   /** How long it may take until a rest is found to be needed no more. */
   private static final long NAP_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
