@@ -31,6 +31,7 @@ import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -61,6 +62,11 @@ final class RankerFigures {
   private static final int IN_FLIGHT = 10;
   private static final int SAMPLES = 512;
   private static final int SWAPS_BETWEEN_LOOKS_AT_MEMORY = 10;
+
+  /** Where the first line of /proc/stat has it, in hundredths of a second. */
+  private static final int STEAL = 8;
+
+  private static final double MILLIS_A_TICK = 10;
   private static final double SECONDS = Double.parseDouble(property("seconds", "4"));
   private static final int FEEDERS = Integer.parseInt(property("feeders", "4"));
   private static final int ROWS = Integer.parseInt(property("rows", "32"));
@@ -204,6 +210,21 @@ final class RankerFigures {
     Histogram late = outcome.late.merged();
     Figures.add(what + ", sent late, p99 microseconds", micros(late, 99));
     Figures.add(what + ", sent late, longest, microseconds", micros(late, 100));
+  }
+
+  /**
+   * Returns how long this machine's processors have been somebody else's so far, all together: a
+   * virtual machine's host may have other guests.
+   */
+  private static double stolenMillis() throws IOException {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/stat"))) {
+      String total = lines.findFirst().orElseThrow();
+      return Long.parseLong(total.split(" +", -1)[STEAL]) * MILLIS_A_TICK;
+    }
+  }
+
+  private static double stolenSince(double before) throws IOException {
+    return (stolenMillis() - before) / SECONDS;
   }
 
   private static void report(String what, Histogram latency, double seconds) {
@@ -569,7 +590,9 @@ final class RankerFigures {
         String what = "tail, at " + Math.round(100 * load) + " %, " + round;
         Outcome outcome = new Outcome();
         Ranker.Stats before = ranker.stats();
+        double stolen = stolenMillis();
         openLoop(requests.to(ranker), load * most, SECONDS, outcome);
+        Figures.add(what + ", stolen, milliseconds a second", stolenSince(stolen));
         Histogram latency = outcome.accepted.merged();
         report(what, latency, SECONDS);
         Figures.add(what + ", p99 by p50", micros(latency, 99) / micros(latency, 50));
@@ -588,7 +611,9 @@ final class RankerFigures {
       Ranker hurried = ranker.within(SLA);
       openLoop(requests.to(hurried), 2 * most, 1, new Outcome());
       Outcome outcome = new Outcome();
+      double stolen = stolenMillis();
       openLoop(requests.to(hurried), 2 * most, SECONDS, outcome);
+      Figures.add("overload, stolen, milliseconds a second", stolenSince(stolen));
       Histogram accepted = outcome.accepted.merged();
       Histogram refused = outcome.refused.merged();
       report("overload, accepted", accepted, SECONDS);

@@ -22,27 +22,37 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a process leaves alone: a GPU that it was not asked to use. */
+/** What only a process of its own can show. */
 @Tag("gpu")
-class UnusedDeviceGpuTest {
-  private static final int USED = 1;
-  private static final int UNUSED = 0;
+class ProcessGpuTest {
+  private static final int FIRST = 0;
+  private static final int SECOND = 1;
 
   @TempDir Path folder;
 
   @Test
   void model_onTheSecondGpu_createsNoContextOnTheFirst() throws Exception {
-    assumeTrue(TensorRt.load().cuda().deviceCount() > USED, "needs two GPUs");
+    assumeTrue(TensorRt.load().cuda().deviceCount() > SECOND, "needs two GPUs");
+    // A context stays for as long as the process, and other tests use GPU 0.
+    builtAndOutOfTheCache(UsesSecondGpu.class);
+  }
+
+  /** Its builder makes the process larger than JavaCPP's limit for so small a heap. */
+  @Test
+  void model_inASmallHeap_isBuiltAndOpened() throws Exception {
+    builtAndOutOfTheCache(UsesFirstGpu.class);
+  }
+
+  /** Twice: a model that comes out of the cache goes another way than one that is built. */
+  private void builtAndOutOfTheCache(Class<?> main) throws Exception {
     Path model =
         Files.write(folder.resolve("ranker.onnx"), OnnxModels.ranker(OnnxModel.Type.INT64).bytes());
-    // In a JVM of its own: a context stays for as long as the process, and other tests use GPU 0.
-    // Twice, because a model that comes out of the cache goes another way than one that is built.
     for (String way : List.of("built", "out of the cache")) {
       Forked.Result result =
           Forked.run(
               System.getProperty("java.class.path"),
               settings(),
-              UsesSecondGpu.class,
+              main,
               model.toString(),
               folder.resolve("plans").toString());
       assertEquals(0, result.exit(), () -> "a model " + way + ": " + result.output());
@@ -60,12 +70,35 @@ class UnusedDeviceGpuTest {
     return options;
   }
 
+  private static EngineOptions options(int gpu, String[] args) {
+    return EngineOptions.builder()
+        .device(Device.gpu(gpu))
+        .maxBatch(8)
+        .planCache(Path.of(args[1]))
+        .build();
+  }
+
+  private static float[] run(Session session) {
+    return session.infer(new float[OnnxModels.DENSE], new int[OnnxModels.IDS]);
+  }
+
+  /** Ends with a stack trace where the model cannot be used. */
+  static final class UsesFirstGpu {
+    private UsesFirstGpu() {}
+
+    public static void main(String[] args) {
+      try (Engine engine = Engine.open(Path.of(args[0]), options(FIRST, args));
+          Session session = engine.newSession()) {
+        run(session);
+      }
+    }
+  }
+
   /** Ends with a stack trace after the first step that created a context on the first GPU. */
   static final class UsesSecondGpu {
     private UsesSecondGpu() {}
 
     public static void main(String[] args) {
-      Path model = Path.of(args[0]);
       Cuda cuda = TensorRt.load().cuda();
       requireUnused("loading the libraries");
       for (int ordinal = 0; ordinal < cuda.deviceCount(); ordinal++) {
@@ -73,13 +106,7 @@ class UnusedDeviceGpuTest {
       }
       cuda.hasContext();
       requireUnused("asking about devices");
-      EngineOptions options =
-          EngineOptions.builder()
-              .device(Device.gpu(USED))
-              .maxBatch(8)
-              .planCache(Path.of(args[1]))
-              .build();
-      Engine engine = Engine.open(model, options);
+      Engine engine = Engine.open(Path.of(args[0]), options(SECOND, args));
       requireUnused("Engine.open");
       Session session = engine.newSession();
       requireUnused("newSession");
@@ -101,10 +128,6 @@ class UnusedDeviceGpuTest {
       requireUnused("closing the engine on another thread");
     }
 
-    private static float[] run(Session session) {
-      return session.infer(new float[OnnxModels.DENSE], new int[OnnxModels.IDS]);
-    }
-
     private static <T> T onNewThread(Supplier<T> work) {
       return PlatformThreads.callOn(task -> new Thread(task, "new"), work);
     }
@@ -112,12 +135,12 @@ class UnusedDeviceGpuTest {
     private static void requireUnused(String step) {
       int[] flags = new int[1];
       int[] active = new int[1];
-      int code = cuDevicePrimaryCtxGetState(UNUSED, flags, active);
+      int code = cuDevicePrimaryCtxGetState(FIRST, flags, active);
       if (code != 0) {
         throw new AssertionError("cuDevicePrimaryCtxGetState reported CUresult " + code);
       }
       if (active[0] != 0) {
-        throw new AssertionError("GPU " + UNUSED + " has a context after " + step);
+        throw new AssertionError("GPU " + FIRST + " has a context after " + step);
       }
     }
   }
