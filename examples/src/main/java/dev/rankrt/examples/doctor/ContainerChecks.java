@@ -24,7 +24,10 @@ final class ContainerChecks {
               + " the process.");
 
   /** What CUDA, TensorRT, the JVM beside its heap, and some sessions take. */
-  private static final long BESIDE_HEAP = 3L << 30;
+  private static final long TO_SERVE = 3L << 30;
+
+  /** With TensorRT's builder, which makes a process 4.6 GiB larger. */
+  private static final long TO_BUILD = 6L << 30;
 
   private ContainerChecks() {}
 
@@ -66,19 +69,22 @@ final class ContainerChecks {
     String found = Bytes.text(limit.get()) + ", the heap may take " + Bytes.text(heap) + in;
     String fix =
         "docker run --memory (systemd: MemoryMax) of at least "
-            + Bytes.text(heap + BESIDE_HEAP)
+            + Bytes.text(heap + TO_SERVE)
+            + ", where plans are built of "
+            + Bytes.text(heap + TO_BUILD)
             + ", or a smaller -Xmx";
     if (heap >= limit.get()) {
       return MEMORY.fail(found, fix);
     }
-    if (limit.get() - heap < BESIDE_HEAP) {
-      return MEMORY.warn(found + ": " + Bytes.text(limit.get() - heap) + " for the rest", fix);
+    long rest = limit.get() - heap;
+    if (rest < TO_SERVE) {
+      return MEMORY.warn(found + ": " + Bytes.text(rest) + " for the rest", fix);
     }
-    Optional<Long> high = groups.memoryHigh().filter(bytes -> bytes < heap + BESIDE_HEAP);
+    Optional<Long> high = groups.memoryHigh().filter(bytes -> bytes < heap + TO_SERVE);
     return high.isPresent()
         ? MEMORY.warn(
             found + ", slowed down from " + Bytes.text(high.get()),
-            "systemd: no MemoryHigh, or at least " + Bytes.text(heap + BESIDE_HEAP))
-        : MEMORY.ok(found);
+            "systemd: no MemoryHigh, or at least " + Bytes.text(heap + TO_SERVE))
+        : MEMORY.ok(found + (rest < TO_BUILD ? ": enough to serve, not to build plans" : ""));
   }
 }

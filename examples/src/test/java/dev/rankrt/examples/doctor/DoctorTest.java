@@ -1,6 +1,7 @@
 package dev.rankrt.examples.doctor;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.Gson;
@@ -202,6 +203,20 @@ class DoctorTest {
     Files.writeString(
         root.resolve("proc/self/environ"), "A=b\0CUDA_MPS_ACTIVE_THREAD_PERCENTAGE=25\0");
     assertLevel(Level.WARN, "gpu.mps", read(exclusive));
+  }
+
+  @Test
+  void memoryForServingAlone_isEnoughUntilPlansAreBuilt() throws IOException {
+    RecordedMachine.TWO_SOCKET_TUNED.unpack(root);
+    Path limit = root.resolve("sys/fs/cgroup/system.slice/ranker.service/memory.max");
+    for (int gibibytes : new int[] {16 + 3, 16 + 5}) {
+      Files.writeString(limit, Long.toString((long) gibibytes << 30));
+      Finding found = find("container.memory", read(Map.of()));
+      assertEquals(Level.OK, found.level());
+      assertTrue(found.found().endsWith(": enough to serve, not to build plans"), found::found);
+    }
+    Files.writeString(limit, Long.toString((16L << 30) + (6L << 30)));
+    assertFalse(find("container.memory", read(Map.of())).found().contains("plans"));
   }
 
   @Test
