@@ -17,8 +17,11 @@ import java.net.URI;
 import java.net.URL;
 import java.net.URLConnection;
 import java.net.URLStreamHandler;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
@@ -28,6 +31,8 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
@@ -215,6 +220,29 @@ class ExtractionTest {
     assertTrue(folders.get(0).startsWith(System.getProperty("user.home")));
     assertTrue(folders.get(1).startsWith(System.getProperty("java.io.tmpdir")));
     assertEquals(List.of(folder), Extraction.folders(Optional.of(folder)));
+  }
+
+  @Test
+  void lockThatThisProcessHoldsElsewhere_isWaitedFor() throws Exception {
+    Path cache = folder.resolve("cache");
+    Path file = extract(resource, cache);
+    Files.delete(file);
+    ExecutorService thread = Executors.newSingleThreadExecutor();
+    try {
+      Future<Path> extracted;
+      // As a class loader does that has a copy of RankRT.
+      try (FileChannel channel =
+              FileChannel.open(file.resolveSibling("libx.so.1.lock"), StandardOpenOption.WRITE);
+          FileLock lock = channel.lock()) {
+        extracted = thread.submit(() -> extract(resource, cache));
+        assertThrows(TimeoutException.class, () -> extracted.get(200, TimeUnit.MILLISECONDS));
+        assertFalse(Files.exists(file), () -> "written under " + lock);
+      }
+      assertEquals(file, extracted.get(30, TimeUnit.SECONDS));
+      assertArrayEquals(content, Files.readAllBytes(file));
+    } finally {
+      thread.shutdownNow();
+    }
   }
 
   @Test

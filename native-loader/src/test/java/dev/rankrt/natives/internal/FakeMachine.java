@@ -24,6 +24,7 @@ final class FakeMachine implements Machine {
   final List<String> opened = new ArrayList<>();
   final List<String> adopted = new ArrayList<>();
   final Set<Jni> bound = new HashSet<>();
+  private boolean javacppPrepared;
   String osName = "Linux";
   String osArch = "amd64";
   boolean musl;
@@ -114,15 +115,26 @@ final class FakeMachine implements Machine {
   }
 
   @Override
-  public void prepareJavacpp() {}
+  public void prepareJavacpp() {
+    javacppPrepared = true;
+  }
+
+  /** What is used too early works on no machine. */
+  private static void require(boolean done, String what) {
+    if (!done) {
+      throw new IllegalStateException(what);
+    }
+  }
 
   @Override
   public void adopt(Jni user, String name, Path file) {
+    require(javacppPrepared, "JavaCPP is not prepared");
     adopted.add(name + "=" + file);
   }
 
   @Override
   public void bind(Jni library, Platform platform) throws IOException {
+    require(!adopted.isEmpty(), "JavaCPP would load a libcudart of its own");
     if (bindRefuses.containsKey(library)) {
       throw new UnsatisfiedLinkError(bindRefuses.get(library));
     }
@@ -131,21 +143,25 @@ final class FakeMachine implements Machine {
 
   @Override
   public int driverVersion() {
+    require(bound.contains(Jni.CUDA), "CUDA is not bound");
     return driverVersion;
   }
 
   @Override
   public int runtimeVersion() {
+    require(bound.contains(Jni.CUDA), "CUDA is not bound");
     return runtimeVersion;
   }
 
   @Override
   public int tensorRtVersion() {
+    require(bound.contains(Jni.TENSORRT), "TENSORRT is not bound");
     return tensorRtVersion;
   }
 
   @Override
   public Cuda cuda() {
+    require(bound.contains(Jni.CUDA), "CUDA is not bound");
     return cuda;
   }
 }

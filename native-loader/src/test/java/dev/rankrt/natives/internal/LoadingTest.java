@@ -10,6 +10,7 @@ import dev.rankrt.natives.NativeInfo;
 import dev.rankrt.natives.NativeLoadException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -84,14 +85,24 @@ class LoadingTest {
 
   @Test
   void bindings_withoutTheirNativePart_areNamed() {
-    machine.resources.remove(Machine.Jni.TENSORRT.resource(Platform.LINUX_X86_64));
-    machine.files.clear();
-    NativeLoadException failure = assertThrows(NativeLoadException.class, () -> loading().load());
-    assertTrue(
-        failure
-            .getMessage()
-            .contains("org.bytedeco:tensorrt:10.6-1.5.11 with the classifier linux-x86_64"),
-        failure.getMessage());
+    Map<String, String> artifacts =
+        Map.of(
+            "org/bytedeco/javacpp/linux-x86_64/libjnijavacpp.so",
+            "org.bytedeco:javacpp with the classifier linux-x86_64",
+            Machine.Jni.CUDA.resource(Platform.LINUX_X86_64),
+            "org.bytedeco:cuda:12.6-9.5-1.5.11 with the classifier linux-x86_64",
+            Machine.Jni.TENSORRT.resource(Platform.LINUX_X86_64),
+            "org.bytedeco:tensorrt:10.6-1.5.11 with the classifier linux-x86_64");
+    artifacts.forEach(
+        (resource, artifact) -> {
+          machine.resources.remove(resource);
+          NativeLoadException failure =
+              assertThrows(NativeLoadException.class, () -> loading().load());
+          assertTrue(failure.getMessage().contains(artifact), failure::getMessage);
+          assertTrue(failure.getMessage().contains("holds no " + resource), failure::getMessage);
+          assertEquals(List.of(), machine.opened, "nothing is loaded that cannot be used");
+          machine.resources.add(resource);
+        });
   }
 
   @Test
@@ -153,6 +164,13 @@ class LoadingTest {
     machine.cuda.failNext("deviceCount", 100, "cudaErrorNoDevice");
     assertRefused("CUDA does not start", "cudaErrorNoDevice", "CUDA_VISIBLE_DEVICES, which is '7'");
     assertFalse(machine.bound.contains(Machine.Jni.TENSORRT));
+  }
+
+  @Test
+  void gpu_absentWhereAllAreVisible_blamesNoVariable() {
+    machine.cuda.failNext("deviceCount", 100, "cudaErrorNoDevice");
+    String message = assertThrows(NativeLoadException.class, () -> loading().load()).getMessage();
+    assertTrue(message.endsWith("check nvidia-smi, --gpus of the container"), message);
   }
 
   @Test
@@ -433,6 +451,7 @@ class LoadingTest {
         noBuilder(),
         "_ptx.so.10.6.0, " + FakeMachine.SYSTEM + "/libnvinfer_builder_resource_sm80.so.10.6.0",
         "wanted libnvinfer_builder_resource.so.10.6.0");
+    assertFalse(noBuilder().getMessage().contains("TensorRT said"), "it said nothing");
   }
 
   @Test
