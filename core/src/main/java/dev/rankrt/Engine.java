@@ -338,6 +338,11 @@ public final class Engine implements AutoCloseable {
     return rowsAreIndependent;
   }
 
+  /** Returns how many runs of the largest size keep the device busy; infinity if none do. */
+  double runsThatFill() {
+    return backend.runsThatFill();
+  }
+
   /** Returns the PCI address of the GPU, or a name that no GPU has. */
   String pciAddress() {
     return backend.pciAddress().orElse(device.toString());

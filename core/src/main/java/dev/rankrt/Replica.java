@@ -32,12 +32,12 @@ import org.slf4j.LoggerFactory;
  * request its rows. So batches are what came in while the workers were busy: one request when there
  * is no load, full runs when there is too much, without a timer.
  *
- * <p>A GPU on which {@value #RUNS_THAT_FILL_A_GPU} times the rows of a full run are under way is
- * full: another run would only slow those down. It is begun all the same when what waits fills it;
- * otherwise what waits is taken when one of those has ended, and is more by then. So the same
- * requests make fewer runs, and each has more of the GPU: workers that begin whatever they find are
- * all running long before a GPU is saturated. On processors of their own runs do not slow each
- * other down.
+ * <p>A GPU on which as many rows are under way as keep it busy, one and a half times those of a
+ * full run or more, is full: another run would only slow those down. It is begun all the same when
+ * what waits fills it; otherwise what waits is taken when one of those has ended, and is more by
+ * then. So the same requests make fewer runs, and each has more of the GPU: workers that begin
+ * whatever they find are all running long before a GPU is saturated. On processors of their own,
+ * and on a GPU that has room for all the runs that there are workers for, nothing waits.
  *
  * <p>Callers hold no lock on this way. Workers take turns at the queue's head: two that took from
  * it at once would fight for every part, and share what one run could do. One number holds the rows
@@ -78,9 +78,6 @@ final class Replica {
   private static final int MOST_WORKERS_OF_A_GPU = 5;
 
   private static final int FEWEST_WORKERS_OF_A_GPU = 2;
-
-  /** Runs of the largest size that keep a GPU busy, whatever runs beside them. */
-  private static final double RUNS_THAT_FILL_A_GPU = 1.5;
 
   /**
    * Room for the arrivals of so many runs: about ten milliseconds on a fast GPU, twice as long as a
@@ -157,8 +154,8 @@ final class Replica {
             : (long) RUNS_THAT_WAIT * maxBatch;
     // What is held back has up to a run's rows, and a whole run must have a place beside it.
     this.rowsThatFill =
-        batching && device().type() == Device.Type.GPU && capacity >= 2L * maxBatch
-            ? (long) (RUNS_THAT_FILL_A_GPU * maxBatch)
+        batching && capacity >= 2L * maxBatch
+            ? (long) (engine.runsThatFill() * maxBatch)
             : Long.MAX_VALUE;
     this.times = new ServiceTimes(maxBatch);
     int count = options.workers().orElseGet(this::usualWorkers);

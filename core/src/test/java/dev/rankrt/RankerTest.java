@@ -405,16 +405,37 @@ class RankerTest {
   void processors_areNeverFull() throws Exception {
     backend = new FakeBackend("fake", Device.Type.CPU);
     open(options -> options.devices(Device.cpu()).workers(3));
+    assertNothingWaitsBesideTwoFullRuns();
+  }
+
+  @Test
+  void gpu_thatMoreRunsFill_isNotFullYet() throws Exception {
+    backend.runsThatFill = 2.25;
+    open(options -> options.workers(4));
     fillTheGpu();
     CompletableFuture<float[]> single = ask(10, 1);
     awaitRuns(1);
-    mayLeave.release(3);
+    CompletableFuture<float[]> late = ask(20, 1);
+    assertNoRun();
+    mayLeave.release(4);
     assertAnswer(10, 1, single);
+    assertAnswer(20, 1, late);
+  }
+
+  @Test
+  void gpu_thatNobodyKnowsHowToFill_isNeverFull() throws Exception {
+    backend.runsThatFill = Double.POSITIVE_INFINITY;
+    open(options -> options.workers(3));
+    assertNothingWaitsBesideTwoFullRuns();
   }
 
   @Test
   void rows_thatDependOnEachOther_doNotWaitForMore() throws Exception {
     open(EngineOptions.builder().padding(false), options -> options.workers(3));
+    assertNothingWaitsBesideTwoFullRuns();
+  }
+
+  private void assertNothingWaitsBesideTwoFullRuns() throws Exception {
     fillTheGpu();
     CompletableFuture<float[]> single = ask(10, 1);
     awaitRuns(1);

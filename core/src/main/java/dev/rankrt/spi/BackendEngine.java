@@ -71,6 +71,16 @@ public interface BackendEngine extends AutoCloseable {
   EngineStats stats();
 
   /**
+   * Returns how many runs of the largest size keep the device busy. While so many rows run, another
+   * run only slows those down, and a ranker begins none that is not full.
+   *
+   * @return 1 or more; infinity where runs do not slow each other down, or nobody knows
+   */
+  default double runsThatFill() {
+    return Double.POSITIVE_INFINITY;
+  }
+
+  /**
    * Returns where the device is, for placing threads near it.
    *
    * @return a GPU's PCI address, such as {@code 0000:3b:00.0}; nothing for other devices

@@ -78,6 +78,9 @@ public final class FakeBackend implements Backend {
   public List<TensorSpec> outputs = SCORE;
   public int minBatch = 1;
 
+  /** How many full runs keep a device busy; on processors none do. */
+  public double runsThatFill;
+
   /** The batch sizes that a model is warmed up with. */
   public List<Integer> buckets = List.of();
 
@@ -93,6 +96,7 @@ public final class FakeBackend implements Backend {
   public FakeBackend(String name, Device.Type type) {
     this.name = name;
     this.type = type;
+    this.runsThatFill = type == Device.Type.GPU ? 1.5 : Double.POSITIVE_INFINITY;
   }
 
   private static Path anyModel() {
@@ -178,6 +182,11 @@ public final class FakeBackend implements Backend {
     @Override
     public List<Integer> buckets() {
       return buckets;
+    }
+
+    @Override
+    public double runsThatFill() {
+      return runsThatFill;
     }
 
     @Override

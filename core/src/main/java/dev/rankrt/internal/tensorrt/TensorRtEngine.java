@@ -65,6 +65,7 @@ final class TensorRtEngine implements BackendEngine {
   private final StagingPool stagingPool;
   private final AccuracyReport accuracy;
   private final Tuning tuning;
+  private final double runsThatFill;
   private final RunCounters counters = new RunCounters();
 
   /** Set when a session's work did not end: it may be using the engine. */
@@ -99,10 +100,13 @@ final class TensorRtEngine implements BackendEngine {
     this.bucketSizes =
         new Buckets(
             signature.fixedBatch(), (int) Math.min(profileMaximum, signature.maxBatch(options)));
-    Tuning stored =
-        Tuning.readFrom(plan.header(), options.performanceHint().orElse(PerformanceHint.LATENCY));
-    this.tuning =
-        stored.fits(bucketSizes, profiles) ? stored : Tuning.uniform(bucketSizes, 0, Transfer.COPY);
+    Tuning alone = stored(plan, PerformanceHint.LATENCY);
+    Tuning beside = stored(plan, PerformanceHint.THROUGHPUT);
+    boolean several =
+        options.performanceHint().orElse(PerformanceHint.LATENCY) == PerformanceHint.THROUGHPUT;
+    this.tuning = several ? beside : alone;
+    this.runsThatFill = Tuner.runsThatFill(largest(alone).micros(), largest(beside).micros());
+    log.debug("{} full runs of {} keep the GPU busy", runsThatFill, name);
     this.accuracy = Accuracy.readFrom(plan.header()).orElse(null);
     long total = tensorRt.cuda().properties(ordinal).totalBytes();
     this.devicePool = new DevicePool(tensorRt.cuda(), ordinal, PoolConfig.of(name, total));
@@ -112,6 +116,19 @@ final class TensorRtEngine implements BackendEngine {
             ordinal,
             PoolConfig.of(name, STAGING_LIMIT_BYTES),
             nearGpu(tensorRt, ordinal, options.affinity()));
+  }
+
+  /** Returns what was measured when the plan was built, if it is of these buckets. */
+  private Tuning stored(Plan plan, PerformanceHint hint) {
+    Tuning stored = Tuning.readFrom(plan.header(), hint);
+    return stored.fits(bucketSizes, profiles)
+        ? stored
+        : Tuning.uniform(bucketSizes, 0, Transfer.COPY);
+  }
+
+  private Tuning.Choice largest(Tuning of) {
+    int[] sizes = bucketSizes.sizes();
+    return of.of(sizes[sizes.length - 1]);
   }
 
   /**
@@ -426,6 +443,11 @@ final class TensorRtEngine implements BackendEngine {
         .map(size -> Math.min(size, maxBatch()))
         .boxed()
         .toList();
+  }
+
+  @Override
+  public double runsThatFill() {
+    return runsThatFill;
   }
 
   @Override

@@ -45,7 +45,27 @@ final class Tuner {
   /** The shortest of these counts: whatever else the machine does can only add. */
   private static final int ROUNDS_AT_ONCE = 3;
 
+  /** With fewer under way, a GPU has nothing to do between one that ends and the next. */
+  private static final double FEWEST_THAT_FILL = 1.5;
+
+  /** Sessions at once that hardly hold each other up do not show how many would fill the GPU. */
+  private static final double MOST_KNOWN_TO_FILL = 0.8 * SESSIONS_AT_ONCE;
+
   private Tuner() {}
+
+  /**
+   * Returns how many runs keep a GPU busy; infinity where that was not measured, or more do than
+   * were measured at once.
+   *
+   * @param alone what one takes by itself, 0 where nobody measured
+   * @param beside what one takes of the GPU's time beside others, likewise
+   */
+  static double runsThatFill(double alone, double beside) {
+    double runs = alone / beside;
+    return runs > 0 && runs <= MOST_KNOWN_TO_FILL
+        ? Math.max(FEWEST_THAT_FILL, runs)
+        : Double.POSITIVE_INFINITY;
+  }
 
   static Map<PerformanceHint, Tuning> measure(TensorRtEngine engine) {
     Map<Integer, Choice> latency = new LinkedHashMap<>();

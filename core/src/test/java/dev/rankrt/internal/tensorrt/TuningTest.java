@@ -76,6 +76,18 @@ class TuningTest {
   }
 
   @Test
+  void runsThatFill_areToldByWhatOneTakesAloneAndBesideOthers() {
+    assertEquals(2, Tuner.runsThatFill(120, 60));
+    assertEquals(2.4, Tuner.runsThatFill(24, 10), 1e-9);
+    assertEquals(1.5, Tuner.runsThatFill(1000, 990), "one computes while another is copied");
+    assertEquals(1.5, Tuner.runsThatFill(90, 100), "what is measured varies");
+    assertEquals(Double.POSITIVE_INFINITY, Tuner.runsThatFill(54, 18), "three did not fill it");
+    assertEquals(Double.POSITIVE_INFINITY, Tuner.runsThatFill(0, 0), "not measured");
+    assertEquals(Double.POSITIVE_INFINITY, Tuner.runsThatFill(50, 0));
+    assertEquals(Double.POSITIVE_INFINITY, Tuner.runsThatFill(0, 50));
+  }
+
+  @Test
   void accuracy_writtenAndRead_isTheSame() {
     for (double difference : new double[] {0, 1e-30, 0.1, Double.NaN, Double.POSITIVE_INFINITY}) {
       AccuracyReport report =
