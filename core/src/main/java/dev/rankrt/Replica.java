@@ -155,7 +155,7 @@ final class Replica {
     // What is held back has up to a run's rows, and a whole run must have a place beside it.
     this.rowsThatFill =
         batching && capacity >= 2L * maxBatch
-            ? (long) (engine.runsThatFill() * maxBatch)
+            ? Math.max(1, (long) (engine.runsThatFill() * maxBatch)) // with nothing it is not full
             : Long.MAX_VALUE;
     this.times = new ServiceTimes(maxBatch);
     int count = options.workers().orElseGet(this::usualWorkers);

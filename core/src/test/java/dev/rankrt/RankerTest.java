@@ -423,6 +423,20 @@ class RankerTest {
   }
 
   @Test
+  void gpu_thatAnythingFills_runsOneAfterTheOther() throws Exception {
+    backend.runsThatFill = 0;
+    open(options -> options.workers(2));
+    hold();
+    CompletableFuture<float[]> first = ask(10, 1);
+    awaitRuns(1);
+    CompletableFuture<float[]> second = ask(20, 1);
+    assertNoRun();
+    mayLeave.release(2);
+    assertAnswer(10, 1, first);
+    assertAnswer(20, 1, second);
+  }
+
+  @Test
   void gpu_thatNobodyKnowsHowToFill_isNeverFull() throws Exception {
     backend.runsThatFill = Double.POSITIVE_INFINITY;
     open(options -> options.workers(3));

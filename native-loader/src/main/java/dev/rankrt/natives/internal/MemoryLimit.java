@@ -37,10 +37,11 @@ public final class MemoryLimit {
     }
   }
 
-  /** Returns what to tell of an error, if the limit that was left may be why it came. */
+  /** Returns what to tell of an error, if it is JavaCPP's and the limit that was left is why. */
   public static Optional<NativeLoadException> explain(OutOfMemoryError error) {
     long limit = Pointer.maxPhysicalBytes();
-    long held = limit > 0 ? Pointer.physicalBytes() : 0;
+    boolean javacpps = String.valueOf(error.getMessage()).contains("physicalBytes");
+    long held = javacpps && limit > 0 ? Pointer.physicalBytes() : 0;
     return held > limit
         ? Optional.of(
             new NativeLoadException(

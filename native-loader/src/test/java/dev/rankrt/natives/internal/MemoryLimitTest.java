@@ -69,6 +69,9 @@ class MemoryLimitTest {
       try (BytePointer bytes = new BytePointer(8)) {
         System.out.println(found + (bytes.isNull() ? "" : ", allocated"));
       } catch (OutOfMemoryError e) {
+        if (MemoryLimit.explain(new OutOfMemoryError("Java heap space")).isPresent()) {
+          throw new AssertionError("the heap's end has nothing to do with it", e);
+        }
         System.out.println(
             found + ", refused: " + MemoryLimit.explain(e).orElseThrow().getMessage());
       }
