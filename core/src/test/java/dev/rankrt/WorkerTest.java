@@ -118,7 +118,7 @@ class WorkerTest {
   }
 
   @Test
-  void requests_thatWereCancelled_areNoRunsThatADeadlineHasToAllowFor() {
+  void requests_thatRunOneByOne_areRunsThatADeadlineHasToAllowForUnlessTheyWereCancelled() {
     Serving dependent =
         ClosedServing.of(
             EngineOptions.builder().maxBatch(RUN).padding(false),
@@ -126,24 +126,47 @@ class WorkerTest {
     Replica alone = new Replica(dependent, dependent.fleet().engine(), counters, false);
     alone.times().ended(1, HOUR / 100);
     alone.times().ended(RUN, HOUR / 100);
+    List<BlankRequest> before = new ArrayList<>();
     for (int i = 0; i < 100; i++) {
-      BlankRequest cancelled = new BlankRequest(1, Request.NO_DEADLINE);
-      assertEquals(Replica.Admission.ACCEPTED, alone.submit(cancelled));
-      cancelled.cancel(true);
+      before.add(new BlankRequest(1, Request.NO_DEADLINE));
+      assertEquals(Replica.Admission.ACCEPTED, alone.submit(before.get(i)));
     }
     assertEquals(
+        Replica.Admission.LATE, alone.submit(new BlankRequest(1, System.nanoTime() + HOUR)));
+    before.forEach(request -> request.cancel(true));
+    assertEquals(
         Replica.Admission.ACCEPTED, alone.submit(new BlankRequest(1, System.nanoTime() + HOUR)));
+  }
+
+  @Test
+  void queue_thatHasRoomForARunBesideWhatIsHeldBack_holdsBack() {
+    for (int capacity : new int[] {2 * RUN - 1, 2 * RUN}) {
+      Replica full = full(RankerOptions.builder().queueCapacity(capacity));
+      full.submit(new BlankRequest(1, Request.NO_DEADLINE));
+      assertEquals(capacity < 2 * RUN, full.hasWork(), "room for " + capacity);
+    }
   }
 
   @Test
   void request_thatIsRefusedForItsLastRun_isTakenInOnceThatIsDoubtedEnough() {
     replica.times().ended(1, YEAR);
     replica.times().ended(RUN, 1);
+    assertTakenInOnceDoubted(RUN + 1);
+  }
+
+  @Test
+  void request_thatIsRefusedForAFullRun_isTakenInOnceThatIsDoubtedEnough() {
+    replica.times().ended(RUN, YEAR);
+    assertTakenInOnceDoubted(RUN);
+  }
+
+  private void assertTakenInOnceDoubted(int rows) {
     int refusals = 0;
-    while (replica.submit(new BlankRequest(RUN + 1, System.nanoTime() + HOUR))
+    while (replica.submit(new BlankRequest(rows, System.nanoTime() + HOUR))
         != Replica.Admission.ACCEPTED) {
-      assertTrue(++refusals < 1000, "a run of one row still counts as " + replica.times().of(1));
+      assertTrue(++refusals < 1000, () -> "a run still counts as " + replica.times().of(RUN));
     }
+    assertTrue(refusals > 0, "it was not slow");
   }
 
   @Test
@@ -305,7 +328,11 @@ class WorkerTest {
 
   /** Returns a replica of which two workers of three have taken a run each. */
   private Replica full() {
-    Serving three = ClosedServing.of(RUN, RankerOptions.builder().workers(3).build());
+    return full(RankerOptions.builder());
+  }
+
+  private Replica full(RankerOptions.Builder options) {
+    Serving three = ClosedServing.of(RUN, options.workers(3).build());
     Replica full = new Replica(three, three.fleet().engine(), counters, false);
     for (int i = 0; i < 2; i++) {
       full.submit(new BlankRequest(RUN, Request.NO_DEADLINE));
