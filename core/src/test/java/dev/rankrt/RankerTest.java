@@ -413,13 +413,7 @@ class RankerTest {
     backend.runsThatFill = 2.25;
     open(options -> options.workers(4));
     fillTheGpu();
-    CompletableFuture<float[]> single = ask(10, 1);
-    awaitRuns(1);
-    CompletableFuture<float[]> late = ask(20, 1);
-    assertNoRun();
-    mayLeave.release(4);
-    assertAnswer(10, 1, single);
-    assertAnswer(20, 1, late);
+    assertFullWithOneRowMore();
   }
 
   @Test
@@ -427,11 +421,15 @@ class RankerTest {
     backend.runsThatFill = 0;
     open(options -> options.workers(2));
     hold();
+    assertFullWithOneRowMore();
+  }
+
+  private void assertFullWithOneRowMore() throws Exception {
     CompletableFuture<float[]> first = ask(10, 1);
     awaitRuns(1);
     CompletableFuture<float[]> second = ask(20, 1);
     assertNoRun();
-    mayLeave.release(2);
+    mayLeave.release(4);
     assertAnswer(10, 1, first);
     assertAnswer(20, 1, second);
   }
