@@ -164,7 +164,13 @@ class WorkerTest {
     int refusals = 0;
     while (replica.submit(new BlankRequest(rows, System.nanoTime() + HOUR))
         != Replica.Admission.ACCEPTED) {
-      assertTrue(++refusals < 1000, () -> "a run still counts as " + replica.times().of(RUN));
+      assertTrue(
+          ++refusals < 1000,
+          () ->
+              "a run of one row still counts as "
+                  + replica.times().of(1)
+                  + ", a full one as "
+                  + replica.times().of(RUN));
     }
     assertTrue(refusals > 0, "it was not slow");
   }

@@ -10,6 +10,11 @@ import java.util.Arrays;
  */
 record Buckets(int fixedBatch, int maxBatch) {
 
+  /** Returns the largest size, which a session has memory for. */
+  int largest() {
+    return fixedBatch > 0 ? fixedBatch : maxBatch;
+  }
+
   /** Returns the sizes, smallest first. */
   int[] sizes() {
     if (fixedBatch > 0) {

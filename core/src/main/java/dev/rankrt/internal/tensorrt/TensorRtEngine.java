@@ -102,10 +102,11 @@ final class TensorRtEngine implements BackendEngine {
             signature.fixedBatch(), (int) Math.min(profileMaximum, signature.maxBatch(options)));
     Tuning alone = stored(plan, PerformanceHint.LATENCY);
     Tuning beside = stored(plan, PerformanceHint.THROUGHPUT);
-    boolean several =
-        options.performanceHint().orElse(PerformanceHint.LATENCY) == PerformanceHint.THROUGHPUT;
-    this.tuning = several ? beside : alone;
-    this.runsThatFill = Tuner.runsThatFill(largest(alone).micros(), largest(beside).micros());
+    boolean lone =
+        options.performanceHint().orElse(PerformanceHint.LATENCY) == PerformanceHint.LATENCY;
+    this.tuning = lone ? alone : beside;
+    int largest = bucketSizes.largest();
+    this.runsThatFill = Tuner.runsThatFill(alone.of(largest).micros(), beside.of(largest).micros());
     log.debug("{} full runs of {} keep the GPU busy", runsThatFill, name);
     this.accuracy = Accuracy.readFrom(plan.header()).orElse(null);
     long total = tensorRt.cuda().properties(ordinal).totalBytes();
@@ -124,11 +125,6 @@ final class TensorRtEngine implements BackendEngine {
     return stored.fits(bucketSizes, profiles)
         ? stored
         : Tuning.uniform(bucketSizes, 0, Transfer.COPY);
-  }
-
-  private Tuning.Choice largest(Tuning of) {
-    int[] sizes = bucketSizes.sizes();
-    return of.of(sizes[sizes.length - 1]);
   }
 
   /**

@@ -112,7 +112,7 @@ final class TensorRtSession implements BackendSession {
   }
 
   private void prepare(Tuning tuning) {
-    int rows = bucketSizes[bucketSizes.length - 1];
+    int rows = engine.bucketSizes().largest();
     boolean fallsBack = !engine.options().padding() && engine.fixedBatch() == 0;
     inputLayout = Layout.of(engine.inputs(), rows, 0);
     outputLayout = Layout.of(engine.outputs(), rows, inputLayout.bytes());

@@ -10,7 +10,6 @@ import dev.rankrt.TensorSpec;
 import dev.rankrt.testing.Figures;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -98,22 +97,14 @@ final class RankFigures {
   private static double callsOf(Runnable call) throws InterruptedException {
     LongAdder answered = new LongAdder();
     long end = System.nanoTime() + (long) (SECONDS * 1e9);
-    List<Thread> callers = new ArrayList<>();
-    for (int i = 0; i < CALLERS; i++) {
-      Thread caller =
-          new Thread(
-              () -> {
-                while (System.nanoTime() < end) {
-                  call.run();
-                  answered.increment();
-                }
-              });
-      callers.add(caller);
-      caller.start();
-    }
-    for (Thread caller : callers) {
-      caller.join();
-    }
+    RankerFigures.onThreads(
+        CALLERS,
+        caller -> {
+          while (System.nanoTime() < end) {
+            call.run();
+            answered.increment();
+          }
+        });
     return answered.sum() / SECONDS;
   }
 

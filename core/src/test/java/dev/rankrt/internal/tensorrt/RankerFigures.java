@@ -272,11 +272,13 @@ final class RankerFigures {
     return saturate(requests.to(ranker), inFlight, 2);
   }
 
-  private interface Numbered {
+  /** What a thread does. */
+  interface Numbered {
     void run(int number) throws Exception;
   }
 
-  private static void onThreads(int count, Numbered work) throws InterruptedException {
+  /** Does something on so many threads at once, and fails if it failed on any. */
+  static void onThreads(int count, Numbered work) throws InterruptedException {
     ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
     List<Thread> threads = new ArrayList<>();
     for (int i = 0; i < count; i++) {

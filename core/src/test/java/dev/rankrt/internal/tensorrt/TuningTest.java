@@ -133,6 +133,7 @@ class TuningTest {
     for (int size : buckets.sizes()) {
       list.add(size);
     }
+    assertEquals(buckets.largest(), list.get(list.size() - 1));
     return list;
   }
 }

@@ -126,6 +126,10 @@ final class FakeMachine implements Machine {
     }
   }
 
+  private void requireBound(Jni library) {
+    require(bound.contains(library), library + " is not bound");
+  }
+
   @Override
   public void adopt(Jni user, String name, Path file) {
     require(javacppPrepared, "JavaCPP is not prepared");
@@ -143,25 +147,25 @@ final class FakeMachine implements Machine {
 
   @Override
   public int driverVersion() {
-    require(bound.contains(Jni.CUDA), "CUDA is not bound");
+    requireBound(Jni.CUDA);
     return driverVersion;
   }
 
   @Override
   public int runtimeVersion() {
-    require(bound.contains(Jni.CUDA), "CUDA is not bound");
+    requireBound(Jni.CUDA);
     return runtimeVersion;
   }
 
   @Override
   public int tensorRtVersion() {
-    require(bound.contains(Jni.TENSORRT), "TENSORRT is not bound");
+    requireBound(Jni.TENSORRT);
     return tensorRtVersion;
   }
 
   @Override
   public Cuda cuda() {
-    require(bound.contains(Jni.CUDA), "CUDA is not bound");
+    requireBound(Jni.CUDA);
     return cuda;
   }
 }

@@ -41,7 +41,9 @@ class MemoryLimitTest {
 
   @Test
   void otherErrors_areNotExplained() {
-    assertEquals(Optional.empty(), MemoryLimit.explain(new OutOfMemoryError("Java heap space")));
+    for (String message : new String[] {"Java heap space", "physicalBytes = 1M", null}) {
+      assertEquals(Optional.empty(), MemoryLimit.explain(new OutOfMemoryError(message)));
+    }
   }
 
   static final class Child {
