@@ -11,6 +11,7 @@ import dev.rankrt.Session;
 import dev.rankrt.TensorSpec;
 import dev.rankrt.testing.Figures;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -206,8 +207,7 @@ final class RankerFigures {
     return latency.getValueAtPercentile(percentile) / 1e3;
   }
 
-  private static void reportLate(String what, Outcome outcome) {
-    Histogram late = outcome.late.merged();
+  private static void reportLate(String what, Histogram late) {
     Figures.add(what + ", sent late, p99 microseconds", micros(late, 99));
     Figures.add(what + ", sent late, longest, microseconds", micros(late, 100));
   }
@@ -221,10 +221,6 @@ final class RankerFigures {
       String total = lines.findFirst().orElseThrow();
       return Long.parseLong(total.split(" +", -1)[STEAL]) * MILLIS_A_TICK;
     }
-  }
-
-  private static double stolenSince(double before) throws IOException {
-    return (stolenMillis() - before) / SECONDS;
   }
 
   private static void report(String what, Histogram latency, double seconds) {
@@ -590,17 +586,14 @@ final class RankerFigures {
       Figures.add("tail, saturated, requests per second", most);
       for (String round : new String[] {"warm-up", "first", "second", "third"}) {
         String what = "tail, at " + Math.round(100 * load) + " %, " + round;
-        Outcome outcome = new Outcome();
         Ranker.Stats before = ranker.stats();
-        double stolen = stolenMillis();
-        openLoop(requests.to(ranker), load * most, SECONDS, outcome);
-        Figures.add(what + ", stolen, milliseconds a second", stolenSince(stolen));
-        Histogram latency = outcome.accepted.merged();
-        report(what, latency, SECONDS);
-        Figures.add(what + ", p99 by p50", micros(latency, 99) / micros(latency, 50));
-        Figures.add(what + ", refused", (double) outcome.refused.count());
-        reportLate(what, outcome);
+        Timeline timeline = new Timeline(what);
+        timeline.halfSeconds(requests.to(ranker), load * most, SECONDS);
+        timeline.report();
+        Figures.add(
+            what + ", p99 by p50", micros(timeline.latency, 99) / micros(timeline.latency, 50));
         rowsPerRun(before, ranker.stats(), what);
+        timeline.reportHalfSeconds();
       }
     }
   }
@@ -615,13 +608,13 @@ final class RankerFigures {
       Outcome outcome = new Outcome();
       double stolen = stolenMillis();
       openLoop(requests.to(hurried), 2 * most, SECONDS, outcome);
-      Figures.add("overload, stolen, milliseconds a second", stolenSince(stolen));
+      Figures.add("overload, stolen, milliseconds a second", (stolenMillis() - stolen) / SECONDS);
       Histogram accepted = outcome.accepted.merged();
       Histogram refused = outcome.refused.merged();
       report("overload, accepted", accepted, SECONDS);
       report("overload, refused", refused, SECONDS);
       Figures.add("overload, sent per second", outcome.sent.sum() / SECONDS);
-      reportLate("overload", outcome);
+      reportLate("overload", outcome.late.merged());
       Figures.add(
           "overload, accepted within 10 ms, percent",
           accepted.getPercentileAtOrBelowValue(SLA.toNanos()));
@@ -655,13 +648,13 @@ final class RankerFigures {
       double rate = 0.7 * maximum(ranker, requests);
       ranker.swap(model); // what comes once in a process is no swap's
       memory("swap, before");
-      Timeline warm = new Timeline("warm-up");
+      Timeline warm = new Timeline("swap, warm-up");
       warm.halfSeconds(requests.to(ranker), rate, SECONDS);
-      Timeline before = new Timeline("before");
+      Timeline before = new Timeline("swap, before");
       before.halfSeconds(requests.to(ranker), rate, 2 * SECONDS);
       before.report();
 
-      Timeline during = new Timeline("during");
+      Timeline during = new Timeline("swap, during");
       AtomicInteger done = new AtomicInteger();
       AtomicLong slowest = new AtomicLong();
       FutureTask<Void> swapper =
@@ -687,7 +680,7 @@ final class RankerFigures {
       Figures.add(
           "swap, p99 during by before", micros(during.latency, 99) / micros(before.latency, 99));
       memory("swap, after");
-      Timeline after = new Timeline("after");
+      Timeline after = new Timeline("swap, after");
       after.halfSeconds(requests.to(ranker), rate, 2 * SECONDS);
       after.report();
       during.reportHalfSeconds();
@@ -698,14 +691,17 @@ final class RankerFigures {
   private static final class Timeline {
     private final String name;
     private final long start = System.nanoTime();
+    private final long began = ManagementFactory.getRuntimeMXBean().getUptime();
+    private final double stolen = stolenMillis();
     private final Histogram latency = histogram();
+    private final Histogram late = histogram();
     private final List<Double> p99s = new ArrayList<>();
     private long refused;
     private long failed;
     private long longestPause;
 
-    Timeline(String name) {
-      this.name = "swap, " + name;
+    Timeline(String name) throws IOException {
+      this.name = name;
     }
 
     double seconds() {
@@ -725,13 +721,14 @@ final class RankerFigures {
         }
         Histogram half = outcome.accepted.merged();
         latency.add(half);
+        late.add(outcome.late.merged());
         p99s.add(micros(half, 99));
         refused += outcome.refused.count();
         failed += outcome.failed.sum();
       }
     }
 
-    void report() {
+    void report() throws IOException {
       RankerFigures.report(name, latency, p99s.size() / 2.0);
       Figures.add(name + ", refused", (double) refused);
       Figures.add(name + ", failed", (double) failed);
@@ -739,11 +736,14 @@ final class RankerFigures {
           name + ", median p99 of half a second, microseconds",
           p99s.stream().sorted().skip(p99s.size() / 2).findFirst().orElseThrow());
       Figures.add(name + ", longest pause of an idle thread, milliseconds", longestPause / 1e6);
+      Figures.add(name + ", began, seconds in the collector's log", began / 1e3);
+      reportLate(name, late);
+      Figures.add(name + ", stolen, milliseconds a second", (stolenMillis() - stolen) / seconds());
     }
 
     void reportHalfSeconds() {
       for (int i = 0; i < p99s.size(); i++) {
-        Figures.add("swap, at " + i / 2.0 + " s, p99 microseconds", p99s.get(i));
+        Figures.add(name + ", at " + i / 2.0 + " s, p99 microseconds", p99s.get(i));
       }
     }
   }
