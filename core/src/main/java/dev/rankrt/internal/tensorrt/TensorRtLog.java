@@ -17,6 +17,9 @@ import org.slf4j.LoggerFactory;
 final class TensorRtLog extends ILogger {
   private static final Logger log = LoggerFactory.getLogger("dev.rankrt.tensorrt");
 
+  /** Warns of what is so: an input of 64-bit ids gets 64-bit ids. */
+  private static final String INT64_INPUT = " has Int64 binding.";
+
   private final Set<BiConsumer<Severity, String>> listeners = ConcurrentHashMap.newKeySet();
 
   /** Adds a listener, which is called on any thread and must not throw. */
@@ -36,7 +39,13 @@ final class TensorRtLog extends ILogger {
       listeners.forEach(listener -> listener.accept(known, message)); // whatever a logger does
       switch (known) {
         case kINTERNAL_ERROR, kERROR -> log.error(message);
-        case kWARNING -> log.warn(message);
+        case kWARNING -> {
+          if (message.endsWith(INT64_INPUT)) {
+            log.debug(message);
+          } else {
+            log.warn(message);
+          }
+        }
         case kINFO -> log.info(message);
         case kVERBOSE -> log.trace(message);
       }

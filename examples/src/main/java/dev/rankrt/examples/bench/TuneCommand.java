@@ -41,9 +41,6 @@ public final class TuneCommand implements Callable<Integer> {
   private static final int HALVINGS = 4;
   private static final int WARM_UP_IN_FLIGHT = 4;
 
-  /** The better of so many measurements counts: something else may have spoilt the other. */
-  private static final int ATTEMPTS = 2;
-
   /** Fewer never come while it measures. */
   private static final double LEAST_RATE = 0.001;
 
@@ -164,13 +161,8 @@ public final class TuneCommand implements Callable<Integer> {
       }
     }
     try (Subject subject = serve(workload, where, setup)) {
-      Figures best = null;
-      for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        Figures figures = subject.open(rate, rows, Units.duration(enough(rate)), grace());
-        if (best == null || p99(figures) < p99(best)) {
-          best = figures;
-        }
-      }
+      Duration length = Units.duration(enough(rate));
+      Figures best = Tuner.settled(() -> subject.open(rate, rows, length, grace()));
       return new Tuner.Measured(best.withoutDistribution(), accuracy);
     }
   }
@@ -206,10 +198,6 @@ public final class TuneCommand implements Callable<Integer> {
         subject.close();
       }
     }
-  }
-
-  private static double p99(Figures figures) {
-    return figures.p99Micros().orElse(Double.MAX_VALUE);
   }
 
   private double length() {

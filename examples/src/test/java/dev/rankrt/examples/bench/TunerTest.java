@@ -16,6 +16,9 @@ import dev.rankrt.streams.WaitPolicy;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.DoubleStream;
+import java.util.stream.Stream;
 import org.HdrHistogram.Histogram;
 import org.junit.jupiter.api.Test;
 
@@ -46,6 +49,37 @@ class TunerTest {
     assertEquals(
         List.of("precision", "maxBatch", "optimizeFor", "workers", "waitPolicy", "batchingWindow"),
         found.steps().stream().map(Step::setting).toList());
+  }
+
+  @Test
+  void processThatJustStarted_isMeasuredUntilItGetsNoFaster() throws IOException {
+    assertSettles(90, 5, 3000, 800, 100, 90, 91);
+  }
+
+  @Test
+  void measurementThatWasSpoilt_doesNotCount() throws IOException {
+    assertSettles(90, 2, 90, 3000);
+    assertSettles(90, 3, 3000, 90, 92);
+  }
+
+  @Test
+  void measurementsThatGetBetterForEver_end() throws IOException {
+    assertSettles(1000 * Math.pow(0.5, 9), 10, Stream.iterate(1000.0, us -> us / 2).limit(20));
+  }
+
+  /** Expects the best of so many of the given p99s, in microseconds. */
+  private static void assertSettles(double best, int made, double... micros) throws IOException {
+    assertSettles(best, made, DoubleStream.of(micros).boxed());
+  }
+
+  private static void assertSettles(double best, int made, Stream<Double> micros)
+      throws IOException {
+    List<Double> all = micros.toList();
+    AtomicInteger next = new AtomicInteger();
+    Figures settled =
+        Tuner.settled(() -> measured(all.get(next.getAndIncrement()), 1000, 0).figures());
+    assertEquals(best, settled.p99Micros().orElseThrow(), 0.01 * best);
+    assertEquals(made, next.get());
   }
 
   @Test
