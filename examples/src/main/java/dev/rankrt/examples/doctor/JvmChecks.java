@@ -3,6 +3,7 @@ package dev.rankrt.examples.doctor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** Which flags of the JVM cost latency? */
 final class JvmChecks {
@@ -46,6 +47,9 @@ final class JvmChecks {
           "JavaCPP's memory limit",
           "A process that is larger than this, pinned memory included, builds and opens no model.");
 
+  private static final String TRANSPARENT = "java -XX:+UseTransparentHugePages";
+  private static final String ADVISE_ZGC =
+      "echo advise | sudo tee /sys/kernel/mm/transparent_hugepage/shmem_enabled";
   private static final long LONG_PAUSE_MILLIS = 50;
 
   private final Machine machine;
@@ -122,11 +126,24 @@ final class JvmChecks {
 
   private Finding hugePages() {
     if (jvm.on("UseTransparentHugePages")) {
-      return HUGE_PAGES.ok("transparent ones");
+      return zgcGetsNone()
+          ? HUGE_PAGES.warn(
+              "none: ZGC's heap is shared memory, for which transparent ones are off", ADVISE_ZGC)
+          : HUGE_PAGES.ok("transparent ones");
     }
     return jvm.on("UseLargePages")
         ? HUGE_PAGES.ok("reserved ones")
-        : HUGE_PAGES.warn("none", "java -XX:+UseTransparentHugePages");
+        : HUGE_PAGES.warn("none", (zgcGetsNone() ? ADVISE_ZGC + ", and " : "") + TRANSPARENT);
+  }
+
+  /** Shared memory has a setting of its own, which is off by default. */
+  private boolean zgcGetsNone() {
+    return jvm.on("UseZGC")
+        && machine
+            .tree()
+            .chosen("sys/kernel/mm/transparent_hugepage/shmem_enabled")
+            .filter(Set.of("never", "deny")::contains)
+            .isPresent();
   }
 
   private Finding nativeAccess() {

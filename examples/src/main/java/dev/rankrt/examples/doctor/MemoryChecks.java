@@ -2,8 +2,6 @@ package dev.rankrt.examples.doctor;
 
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /** Pages: how large, how many may be locked, and may they go to disk? */
 final class MemoryChecks {
@@ -34,7 +32,6 @@ final class MemoryChecks {
           "swap",
           "A heap page that comes back from disk takes longer than ten calls.");
 
-  private static final Pattern CHOSEN = Pattern.compile("\\[(\\w+)\\]");
   private static final long KIB = 1024;
   private static final long ENOUGH_LOCKED = 1L << 30;
 
@@ -46,13 +43,15 @@ final class MemoryChecks {
   }
 
   private static Finding transparent(Machine machine) {
-    Optional<String> mode = chosen(machine.tree(), "sys/kernel/mm/transparent_hugepage/enabled");
+    Optional<String> mode = machine.tree().chosen("sys/kernel/mm/transparent_hugepage/enabled");
     if (mode.isEmpty()) {
       return TRANSPARENT.skip("not shown");
     }
     String found =
         mode.get()
-            + chosen(machine.tree(), "sys/kernel/mm/transparent_hugepage/defrag")
+            + machine
+                .tree()
+                .chosen("sys/kernel/mm/transparent_hugepage/defrag")
                 .map(defrag -> ", defrag " + defrag)
                 .orElse("");
     boolean asked = machine.jvm().on("UseTransparentHugePages");
@@ -67,10 +66,6 @@ final class MemoryChecks {
               : TRANSPARENT.ok(found);
       default -> TRANSPARENT.ok(found);
     };
-  }
-
-  private static Optional<String> chosen(Tree tree, String path) {
-    return tree.text(path).map(CHOSEN::matcher).filter(Matcher::find).map(match -> match.group(1));
   }
 
   private static Finding explicit(Machine machine) {

@@ -10,12 +10,16 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The files of Linux under {@code /}, or under a folder that holds a recording. Whatever cannot be
  * read is not there: a container hides what it likes.
  */
 record Tree(Path root) {
+  private static final Pattern CHOSEN = Pattern.compile("\\[(\\w+)\\]");
+
   boolean exists(String path) {
     return Files.exists(root.resolve(path));
   }
@@ -41,6 +45,11 @@ record Tree(Path root) {
         .filter(line -> line.startsWith(key))
         .map(line -> line.substring(key.length()).strip())
         .findFirst();
+  }
+
+  /** Returns which of its values a setting such as {@code always [madvise] never} has. */
+  Optional<String> chosen(String path) {
+    return text(path).map(CHOSEN::matcher).filter(Matcher::find).map(match -> match.group(1));
   }
 
   Optional<Long> number(String path) {

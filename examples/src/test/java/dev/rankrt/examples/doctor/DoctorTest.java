@@ -243,6 +243,19 @@ class DoctorTest {
   }
 
   @Test
+  void hugePagesThatZgcCannotHave_areNotTakenForGranted() throws IOException {
+    RecordedMachine.TWO_SOCKET_TUNED.unpack(root);
+    Path setting = root.resolve("sys/kernel/mm/transparent_hugepage/shmem_enabled");
+    assertLevel(Level.OK, "jvm.huge-pages", read(Map.of()));
+    Files.writeString(setting, "always within_size advise [never] deny force\n");
+    Finding found = find("jvm.huge-pages", read(Map.of()));
+    assertEquals(Level.WARN, found.level());
+    assertTrue(found.fix().orElseThrow().endsWith("/shmem_enabled"), found::toString);
+    Files.delete(setting); // a kernel that has none, or does not show it
+    assertLevel(Level.OK, "jvm.huge-pages", read(Map.of()));
+  }
+
+  @Test
   void thisMachine_canBeLookedAt() {
     assertEquals(ids(nothingKnown()), ids(Doctor.diagnose(Machine.here())));
   }
