@@ -97,7 +97,7 @@ final class RankFigures {
   private static double callsOf(Runnable call) throws InterruptedException {
     LongAdder answered = new LongAdder();
     long end = System.nanoTime() + (long) (SECONDS * 1e9);
-    RankerFigures.onThreads(
+    Callers.onThreads(
         CALLERS,
         caller -> {
           while (System.nanoTime() < end) {

@@ -6,7 +6,6 @@ import dev.rankrt.EngineOptions;
 import dev.rankrt.Precision;
 import dev.rankrt.Ranker;
 import dev.rankrt.RankerOptions;
-import dev.rankrt.RequestRefusedException;
 import dev.rankrt.Session;
 import dev.rankrt.TensorSpec;
 import dev.rankrt.testing.Figures;
@@ -17,19 +16,15 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BiConsumer;
-import java.util.function.BooleanSupplier;
+import java.util.function.DoublePredicate;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -149,7 +144,7 @@ final class RankerFigures {
       }
     }
 
-    Sender to(Ranker ranker) {
+    OpenLoop.Sender to(Ranker ranker) {
       return (i, done) -> {
         CompletableFuture<float[]> unused =
             ranker.inferAsync(dense[i % SAMPLES], ids[i % SAMPLES]).whenComplete(done);
@@ -157,50 +152,9 @@ final class RankerFigures {
     }
   }
 
-  /** Sends a request and says what became of it. */
-  private interface Sender {
-    void send(int number, BiConsumer<float[], Throwable> done);
-  }
-
   /** Makes a call and waits for its answer. */
   private interface Call {
     void make(int number);
-  }
-
-  private static Histogram histogram() {
-    return new Histogram(1, 60_000_000_000L, 3);
-  }
-
-  /**
-   * Latencies that many threads record, each in a histogram of its own: one for all would make
-   * workers, which call back with every answer, wait for each other.
-   */
-  private static final class Latencies {
-    private final Queue<Histogram> all = new ConcurrentLinkedQueue<>();
-    private final ThreadLocal<Histogram> own =
-        ThreadLocal.withInitial(
-            () -> {
-              Histogram histogram = histogram();
-              all.add(histogram);
-              return histogram;
-            });
-    private final LongAdder count = new LongAdder();
-
-    void record(long nanos) {
-      own.get().recordValue(Math.max(1, nanos));
-      count.increment();
-    }
-
-    long count() {
-      return count.sum();
-    }
-
-    /** Returns all of them, when nobody records any more. */
-    Histogram merged() {
-      Histogram merged = histogram();
-      all.forEach(merged::add);
-      return merged;
-    }
   }
 
   private static double micros(Histogram latency, double percentile) {
@@ -236,11 +190,11 @@ final class RankerFigures {
   // ----------------------------------------------------------------------------- closed loops
 
   /** Keeps requests in flight, each sent by the same few threads, and returns answers a second. */
-  private static double saturate(Sender send, int inFlight, double seconds)
+  private static double saturate(OpenLoop.Sender send, int inFlight, double seconds)
       throws InterruptedException {
     LongAdder answered = new LongAdder();
     long end = System.nanoTime() + (long) (seconds * 1e9);
-    onThreads(
+    Callers.onThreads(
         FEEDERS,
         feeder -> {
           Semaphore free = new Semaphore(Math.max(1, inFlight / FEEDERS));
@@ -266,38 +220,6 @@ final class RankerFigures {
     int inFlight = Integer.parseInt(property("inFlight", "" + usual));
     saturate(requests.to(ranker), inFlight, 3);
     return saturate(requests.to(ranker), inFlight, 2);
-  }
-
-  /** What a thread does. */
-  interface Numbered {
-    void run(int number) throws Exception;
-  }
-
-  /** Does something on so many threads at once, and fails if it failed on any. */
-  static void onThreads(int count, Numbered work) throws InterruptedException {
-    ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
-    List<Thread> threads = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      int number = i;
-      Thread thread =
-          new Thread(
-              () -> {
-                try {
-                  work.run(number);
-                } catch (Throwable e) {
-                  failures.add(e);
-                }
-              },
-              "load " + i);
-      threads.add(thread);
-      thread.start();
-    }
-    for (Thread thread : threads) {
-      thread.join();
-    }
-    if (!failures.isEmpty()) {
-      throw new IllegalStateException(failures.size() + " threads failed", failures.peek());
-    }
   }
 
   private static void inflight(Path model) throws Exception {
@@ -347,7 +269,7 @@ final class RankerFigures {
   /** Each thread sends its next request when it has its answer. */
   private static Histogram eachOn(int count, Supplier<Call> calls) throws InterruptedException {
     Latencies latency = new Latencies();
-    onThreads(
+    Callers.onThreads(
         count,
         thread -> {
           Call call = calls.get();
@@ -364,7 +286,7 @@ final class RankerFigures {
   }
 
   /** Each answer sends the next request, on the thread that brings it. */
-  private static Histogram chains(Sender send) throws InterruptedException {
+  private static Histogram chains(OpenLoop.Sender send) throws InterruptedException {
     Latencies latency = new Latencies();
     long end = System.nanoTime() + (long) (SECONDS * 1e9);
     Semaphore ended = new Semaphore(0);
@@ -375,7 +297,8 @@ final class RankerFigures {
     return latency.merged();
   }
 
-  private static void next(Sender send, int number, long end, Latencies latency, Semaphore ended) {
+  private static void next(
+      OpenLoop.Sender send, int number, long end, Latencies latency, Semaphore ended) {
     long start = System.nanoTime();
     if (start >= end) {
       ended.release();
@@ -390,88 +313,6 @@ final class RankerFigures {
   }
 
   // ------------------------------------------------------------------------------- open loops
-
-  /** What came of requests that were sent at random times. */
-  private static final class Outcome {
-    final Latencies accepted = new Latencies();
-    final Latencies refused = new Latencies();
-    final LongAdder failed = new LongAdder();
-    final LongAdder sent = new LongAdder();
-
-    /** How far the threads that send are behind their schedule, which latency includes. */
-    final Latencies late = new Latencies();
-
-    void done(Throwable failure, long due, long called) {
-      long now = System.nanoTime();
-      if (failure == null) {
-        accepted.record(now - due);
-      } else if (failure instanceof RequestRefusedException) {
-        refused.record(now - called);
-      } else {
-        failed.increment();
-      }
-    }
-
-    /** Returns the latencies of all, with one beyond any limit for each that was not answered. */
-    Histogram ofAll() {
-      Histogram all = accepted.merged();
-      long missing = sent.sum() - all.getTotalCount();
-      if (missing > 0) {
-        all.recordValueWithCount(60_000_000_000L, missing);
-      }
-      return all;
-    }
-
-    void awaitAll() {
-      long limit = System.nanoTime() + 30_000_000_000L;
-      while (accepted.count() + refused.count() + failed.sum() < sent.sum()) {
-        if (System.nanoTime() > limit) {
-          throw new IllegalStateException("answers are missing");
-        }
-        LockSupport.parkNanos(100_000);
-      }
-    }
-  }
-
-  private static void openLoop(Sender send, double rate, double seconds, Outcome outcome)
-      throws InterruptedException {
-    long start = System.nanoTime() + 1_000_000;
-    long end = start + (long) (seconds * 1e9);
-    onThreads(
-        FEEDERS,
-        feeder -> {
-          long due = start;
-          for (int i = feeder; ; i = i + 1 & Integer.MAX_VALUE) {
-            due += untilNext(rate / FEEDERS);
-            if (due >= end) {
-              return;
-            }
-            awaitTime(due);
-            long scheduled = due;
-            long called = System.nanoTime();
-            outcome.sent.increment();
-            outcome.late.record(called - scheduled);
-            send.send(i, (scores, failure) -> outcome.done(failure, scheduled, called));
-          }
-        });
-    outcome.awaitAll();
-  }
-
-  /** Sleeps through most of a long wait, and spins through the end, which a sleep would miss. */
-  private static void awaitTime(long time) {
-    for (long left; (left = time - System.nanoTime()) > 0; ) {
-      if (left > 300_000) {
-        LockSupport.parkNanos(left - 200_000);
-      } else {
-        Thread.onSpinWait();
-      }
-    }
-  }
-
-  /** Returns the nanoseconds to the next arrival of a Poisson process. */
-  private static long untilNext(double rate) {
-    return (long) (-Math.log(1 - ThreadLocalRandom.current().nextDouble()) / rate * 1e9);
-  }
 
   private static void server(Path model) throws Exception {
     double seconds = 1.5;
@@ -492,9 +333,7 @@ final class RankerFigures {
       Load unbatched = rate -> openLoopOf(sessions, requests, rate, seconds);
       Load batched =
           rate -> {
-            Outcome outcome = new Outcome();
-            openLoop(requests.to(ranker), rate, seconds, outcome);
-            return outcome.ofAll();
+            return OpenLoop.run(requests.to(ranker), FEEDERS, rate, seconds).ofAll();
           };
       Search ofRanker = new Search("ranker", batched, most);
       Search ofSessions = new Search("a session a thread", unbatched, most);
@@ -518,7 +357,7 @@ final class RankerFigures {
     private final Load load;
     private double good;
     private double bad;
-    private Histogram best = histogram();
+    private Histogram best = Latencies.histogram();
 
     Search(String name, Load load, double most) {
       this.name = name;
@@ -553,26 +392,29 @@ final class RankerFigures {
   private static Histogram openLoopOf(
       List<Session> sessions, Requests requests, double rate, double seconds)
       throws InterruptedException {
-    long[] due = new long[(int) (rate * seconds)];
-    long at = System.nanoTime() + 1_000_000;
-    for (int i = 0; i < due.length; i++) {
-      at += untilNext(rate);
-      due[i] = at;
+    long[] arrivals = new long[(int) (rate * seconds)];
+    long at = 0;
+    for (int i = 0; i < arrivals.length; i++) {
+      at += Callers.untilNext(rate);
+      arrivals[i] = at;
     }
+    // Where the queue grows without end, its end is not worth waiting for.
+    long last = at + 1_000_000_000L;
     Latencies latency = new Latencies();
-    AtomicInteger arrivals = new AtomicInteger();
-    onThreads(
+    AtomicInteger taken = new AtomicInteger();
+    Callers.Start start = new Callers.Start(sessions.size());
+    Callers.onThreads(
         sessions.size(),
         thread -> {
           Session session = sessions.get(thread);
-          // Where the queue grows without end, its end is not worth waiting for.
-          long limit = due.length == 0 ? 0 : due[due.length - 1] + 1_000_000_000L;
-          for (int i; (i = arrivals.getAndIncrement()) < due.length; ) {
-            awaitTime(due[i]);
-            if (System.nanoTime() < limit) {
+          long began = start.await();
+          for (int i; (i = taken.getAndIncrement()) < arrivals.length; ) {
+            long due = began + arrivals[i];
+            Callers.awaitTime(due);
+            if (System.nanoTime() - began < last) {
               session.infer(requests.dense[i % SAMPLES], requests.ids[i % SAMPLES]);
             }
-            latency.record(System.nanoTime() - due[i]);
+            latency.record(System.nanoTime() - due);
           }
         });
     return latency.merged();
@@ -587,13 +429,10 @@ final class RankerFigures {
       for (String round : new String[] {"warm-up", "first", "second", "third"}) {
         String what = "tail, at " + Math.round(100 * load) + " %, " + round;
         Ranker.Stats before = ranker.stats();
-        Timeline timeline = new Timeline(what);
-        timeline.halfSeconds(requests.to(ranker), load * most, SECONDS);
-        timeline.report();
-        Figures.add(
-            what + ", p99 by p50", micros(timeline.latency, 99) / micros(timeline.latency, 50));
+        Timeline timeline = Timeline.of(what, requests.to(ranker), load * most, SECONDS);
+        Figures.add(what + ", p99 by p50", timeline.micros(99) / timeline.micros(50));
         rowsPerRun(before, ranker.stats(), what);
-        timeline.reportHalfSeconds();
+        timeline.reportSlices();
       }
     }
   }
@@ -604,21 +443,20 @@ final class RankerFigures {
       double most = maximum(ranker, requests);
       Figures.add("overload, saturated, requests per second", most);
       Ranker hurried = ranker.within(SLA);
-      openLoop(requests.to(hurried), 2 * most, 1, new Outcome());
-      Outcome outcome = new Outcome();
+      OpenLoop.run(requests.to(hurried), FEEDERS, 2 * most, 1);
       double stolen = stolenMillis();
-      openLoop(requests.to(hurried), 2 * most, SECONDS, outcome);
+      OpenLoop loop = OpenLoop.run(requests.to(hurried), FEEDERS, 2 * most, SECONDS);
       Figures.add("overload, stolen, milliseconds a second", (stolenMillis() - stolen) / SECONDS);
-      Histogram accepted = outcome.accepted.merged();
-      Histogram refused = outcome.refused.merged();
+      Histogram accepted = loop.accepted.merged();
+      Histogram refused = loop.refused.merged();
       report("overload, accepted", accepted, SECONDS);
       report("overload, refused", refused, SECONDS);
-      Figures.add("overload, sent per second", outcome.sent.sum() / SECONDS);
-      reportLate("overload", outcome.late.merged());
+      Figures.add("overload, sent per second", loop.sent.sum() / SECONDS);
+      reportLate("overload", loop.late.merged());
       Figures.add(
           "overload, accepted within 10 ms, percent",
           accepted.getPercentileAtOrBelowValue(SLA.toNanos()));
-      Figures.add("overload, failed", (double) outcome.failed.sum());
+      Figures.add("overload, failed", (double) loop.failed.sum());
       Figures.add("overload, dropped behind the queue", (double) ranker.stats().expired());
       distribution("overload, accepted", accepted);
       distribution("overload, refused", refused);
@@ -648,19 +486,16 @@ final class RankerFigures {
       double rate = 0.7 * maximum(ranker, requests);
       ranker.swap(model); // what comes once in a process is no swap's
       memory("swap, before");
-      Timeline warm = new Timeline("swap, warm-up");
-      warm.halfSeconds(requests.to(ranker), rate, SECONDS);
-      Timeline before = new Timeline("swap, before");
-      before.halfSeconds(requests.to(ranker), rate, 2 * SECONDS);
-      before.report();
+      OpenLoop.run(requests.to(ranker), FEEDERS, rate, SECONDS);
+      Timeline before = Timeline.of("swap, before", requests.to(ranker), rate, 2 * SECONDS);
 
-      Timeline during = new Timeline("swap, during");
+      long start = System.nanoTime();
       AtomicInteger done = new AtomicInteger();
       AtomicLong slowest = new AtomicLong();
       FutureTask<Void> swapper =
           new FutureTask<>(
               () -> {
-                while (done.get() < swaps && during.seconds() < limit) {
+                while (done.get() < swaps && since(start) < limit) {
                   long began = System.nanoTime();
                   ranker.swap(model);
                   slowest.accumulateAndGet(System.nanoTime() - began, Math::max);
@@ -671,80 +506,81 @@ final class RankerFigures {
                 return null;
               });
       new Thread(swapper, "swaps").start();
-      during.halfSeconds(requests.to(ranker), rate, () -> !swapper.isDone());
+      Timeline during =
+          Timeline.of("swap, during", requests.to(ranker), rate, seconds -> !swapper.isDone());
       swapper.get();
-      during.report();
       Figures.add("swap, swaps", done.get());
-      Figures.add("swap, swaps, seconds", during.seconds());
+      Figures.add("swap, swaps, seconds", since(start));
       Figures.add("swap, slowest, milliseconds", slowest.get() / 1e6);
-      Figures.add(
-          "swap, p99 during by before", micros(during.latency, 99) / micros(before.latency, 99));
+      Figures.add("swap, p99 during by before", during.micros(99) / before.micros(99));
       memory("swap, after");
-      Timeline after = new Timeline("swap, after");
-      after.halfSeconds(requests.to(ranker), rate, 2 * SECONDS);
-      after.report();
-      during.reportHalfSeconds();
+      Timeline.of("swap, after", requests.to(ranker), rate, 2 * SECONDS);
+      during.reportSlices();
     }
   }
 
-  /** A load in rounds of half a second, and what each found. */
+  /** A load, reported, and what each half second of it found. */
   private static final class Timeline {
     private final String name;
-    private final long start = System.nanoTime();
-    private final long began = ManagementFactory.getRuntimeMXBean().getUptime();
-    private final double stolen = stolenMillis();
-    private final Histogram latency = histogram();
-    private final Histogram late = histogram();
-    private final List<Double> p99s = new ArrayList<>();
-    private long refused;
-    private long failed;
-    private long longestPause;
+    private final OpenLoop loop;
+    private final Histogram latency;
 
-    Timeline(String name) throws IOException {
+    private Timeline(String name, OpenLoop loop) {
       this.name = name;
+      this.loop = loop;
+      this.latency = loop.accepted.merged();
     }
 
-    double seconds() {
-      return since(start);
+    static Timeline of(String name, OpenLoop.Sender send, double rate, double seconds)
+        throws IOException, InterruptedException {
+      return of(name, send, rate, due -> due < seconds);
     }
 
-    void halfSeconds(Sender send, double rate, double seconds) throws InterruptedException {
-      halfSeconds(send, rate, () -> seconds() < seconds);
-    }
-
-    void halfSeconds(Sender send, double rate, BooleanSupplier goOn) throws InterruptedException {
-      while (goOn.getAsBoolean()) {
-        Outcome outcome = new Outcome();
-        try (Pauses pauses = new Pauses()) {
-          openLoop(send, rate, 0.5, outcome);
-          longestPause = Math.max(longestPause, pauses.longest());
-        }
-        Histogram half = outcome.accepted.merged();
-        latency.add(half);
-        late.add(outcome.late.merged());
-        p99s.add(micros(half, 99));
-        refused += outcome.refused.count();
-        failed += outcome.failed.sum();
+    static Timeline of(String name, OpenLoop.Sender send, double rate, DoublePredicate goesOn)
+        throws IOException, InterruptedException {
+      double began = ManagementFactory.getRuntimeMXBean().getUptime() / 1e3;
+      double stolen = stolenMillis();
+      long start = System.nanoTime();
+      try (Pauses pauses = new Pauses()) {
+        Timeline timeline = new Timeline(name, OpenLoop.run(send, FEEDERS, rate, goesOn));
+        double seconds = since(start);
+        timeline.report(seconds);
+        add(name, "longest pause of an idle thread, milliseconds", pauses.longest() / 1e6);
+        add(name, "began, seconds in the collector's log", began);
+        add(name, "stolen, milliseconds a second", (stolenMillis() - stolen) / seconds);
+        return timeline;
       }
     }
 
-    void report() throws IOException {
-      RankerFigures.report(name, latency, p99s.size() / 2.0);
-      Figures.add(name + ", refused", (double) refused);
-      Figures.add(name + ", failed", (double) failed);
-      Figures.add(
-          name + ", median p99 of half a second, microseconds",
+    double micros(double percentile) {
+      return RankerFigures.micros(latency, percentile);
+    }
+
+    private void report(double seconds) {
+      RankerFigures.report(name, latency, seconds);
+      add(name, "refused", (double) loop.refused.count());
+      add(name, "failed", (double) loop.failed.sum());
+      List<Double> p99s = p99s();
+      add(
+          name,
+          "median p99 of half a second, microseconds",
           p99s.stream().sorted().skip(p99s.size() / 2).findFirst().orElseThrow());
-      Figures.add(name + ", longest pause of an idle thread, milliseconds", longestPause / 1e6);
-      Figures.add(name + ", began, seconds in the collector's log", began / 1e3);
-      reportLate(name, late);
-      Figures.add(name + ", stolen, milliseconds a second", (stolenMillis() - stolen) / seconds());
+      reportLate(name, loop.late.merged());
     }
 
-    void reportHalfSeconds() {
+    private List<Double> p99s() {
+      return loop.accepted.slices().stream().map(slice -> RankerFigures.micros(slice, 99)).toList();
+    }
+
+    void reportSlices() {
+      List<Double> p99s = p99s();
       for (int i = 0; i < p99s.size(); i++) {
-        Figures.add(name + ", at " + i / 2.0 + " s, p99 microseconds", p99s.get(i));
+        add(name, "at " + i * OpenLoop.SLICE_SECONDS + " s, p99 microseconds", p99s.get(i));
       }
+    }
+
+    private static void add(String name, String figure, double value) {
+      Figures.add(name + ", " + figure, value);
     }
   }
 
