@@ -5,7 +5,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
@@ -29,6 +31,10 @@ final class Load {
   private static final int SIGNIFICANT_DIGITS = 3;
   private static final long NANOS = 1_000_000_000;
   private static final long POLL_NANOS = 1_000_000;
+
+  /** Threads that have waited for each other come back within this time. */
+  private static final long LEAD_NANOS = 1_000_000;
+
   private static final Duration LONGEST_DRAIN = Duration.ofSeconds(10);
 
   private final Target target;
@@ -36,6 +42,9 @@ final class Load {
   private final Histogram nanos = new ConcurrentHistogram(SIGNIFICANT_DIGITS);
   private final AtomicLong unanswered = new AtomicLong();
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
+
+  /** When the threads began. */
+  private long start;
 
   private Load(Target target, Clock clock) {
     this.target = target;
@@ -64,19 +73,19 @@ final class Load {
   }
 
   private Figures closed(int inFlight, int rows, Duration duration) {
-    long start = clock.nanos();
-    long end = start + duration.toNanos();
     Queue<Long> sentAt = new ConcurrentLinkedQueue<>();
     for (int i = 0; i < inFlight; i++) {
-      sentAt.add(start);
+      sentAt.add(Long.MIN_VALUE); // at the start
     }
-    AtomicLong lastAnswer = new AtomicLong(start);
+    AtomicLong lastAnswer = new AtomicLong(Long.MIN_VALUE);
     onThreads(
         Math.min(inFlight, target.lanes()),
         lane -> {
+          long end = start + duration.toNanos();
+          clock.waitUntil(start);
           // Never empty: there are at least as many requests as lanes, and a lane takes one.
           for (long now = start; now < end; ) {
-            long sent = sentAt.remove();
+            long sent = Math.max(start, sentAt.remove());
             boolean answered = succeeds(() -> target.call(lane, rows));
             now = clock.nanos();
             if (answered) {
@@ -93,13 +102,12 @@ final class Load {
 
   private Figures open(double perSecond, int rows, Duration duration, Duration grace) {
     Arrivals arrivals = new Arrivals(perSecond, Double.doubleToLongBits(perSecond));
-    long start = clock.nanos();
-    long end = start + duration.toNanos();
-    long deadline = end + grace.toNanos();
     AtomicLong inside = new AtomicLong();
     onThreads(
         target.submitters(),
         lane -> {
+          long end = start + duration.toNanos();
+          long deadline = end + grace.toNanos();
           for (long due = start + arrivals.next(); due < end; due = start + arrivals.next()) {
             clock.waitUntil(due);
             if (clock.nanos() > deadline) {
@@ -127,7 +135,7 @@ final class Load {
             }
           }
         });
-    waitWhileAny(inside, deadline);
+    waitWhileAny(inside, start + duration.plus(grace).toNanos());
     double seconds = Math.max(duration.toNanos(), clock.nanos() - start) / (double) NANOS;
     unanswered.addAndGet(inside.get());
     requireNoFailure();
@@ -176,12 +184,23 @@ final class Load {
     return problem instanceof RequestRefusedException;
   }
 
+  /**
+   * Does something on several threads, which begin together: one that starts after its first
+   * request was due would send all that it has missed at once.
+   */
   private void onThreads(int count, IntConsumer work) {
+    CyclicBarrier all = new CyclicBarrier(count, () -> start = clock.nanos() + LEAD_NANOS);
     AtomicReference<Throwable> broken = new AtomicReference<>();
     List<Thread> threads = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       int lane = i;
-      Thread thread = new Thread(() -> work.accept(lane), "load-" + lane);
+      Thread thread =
+          new Thread(
+              () -> {
+                awaitAll(all);
+                work.accept(lane);
+              },
+              "load-" + lane);
       thread.setDaemon(true);
       thread.setUncaughtExceptionHandler((ignored, problem) -> broken.compareAndSet(null, problem));
       threads.add(thread);
@@ -200,6 +219,14 @@ final class Load {
     }
     if (broken.get() != null) {
       throw new IllegalStateException("the load generator broke: " + broken.get(), broken.get());
+    }
+  }
+
+  private static void awaitAll(CyclicBarrier all) {
+    try {
+      all.await();
+    } catch (InterruptedException | BrokenBarrierException e) {
+      throw new IllegalStateException(e);
     }
   }
 }

@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.rankrt.InferenceException;
 import dev.rankrt.RequestRefusedException;
 import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -151,6 +153,16 @@ class LoadTest {
   }
 
   @Test
+  void timeThatThreadsTakeToStart_isNoRequestsLatency() {
+    try (Target target = new Lanes(1, new AtomicInteger())) {
+      Figures open = Load.open(target, new SlowStarts(), 1000, 1, TEN_SECONDS, GRACE);
+      assertTrue(open.maxMicros() < 1, open::toString);
+      Figures closed = Load.closed(target, new SlowStarts(), 8, 1, Duration.ofNanos(1000));
+      assertTrue(closed.maxMicros() < 1, closed::toString);
+    }
+  }
+
+  @Test
   void severalLanes_countEveryAnswerOnce() {
     AtomicInteger calls = new AtomicInteger();
     try (Target target = new Lanes(4, calls)) {
@@ -208,6 +220,23 @@ class LoadTest {
     assertTrue(figures.unanswered() > 0, figures::toString);
     assertEquals(sent.get(), calls.get(), "all are through when it returns");
     queue.shutdown();
+  }
+
+  /** Time that passes while threads start, a second for each, and a little while they work. */
+  private static final class SlowStarts implements Clock {
+    private final Set<Thread> started = new HashSet<>();
+    private long now;
+
+    @Override
+    public synchronized long nanos() {
+      now += started.add(Thread.currentThread()) ? SECOND : 1;
+      return now;
+    }
+
+    @Override
+    public synchronized void waitUntil(long nanos) {
+      now = Math.max(nanos(), nanos);
+    }
   }
 
   /** Refuses every so many requests. */
