@@ -1,4 +1,4 @@
-"""Draws two pictures from h200-calls.json: a swap's timeline and how requests fare under twice the load.
+"""Draws two pictures of many callers: a swap's timeline and how requests fare under twice the load.
 
     python examples/results/draw_calls.py
 """
@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-SWAP = ("commit 270da1d", "ranker, swap, gentle")
-OVERLOAD = ("commit 270da1d", "ranker, overload")
+SWAP = ("h100-calls.json", "commit cc96717", "ranker, swap, gentle, F")
+OVERLOAD = ("h200-calls.json", "commit 270da1d", "ranker, overload")
 LIMIT = 1.2  # of p99 in a swap, to that before
 
 WIDTH, HEIGHT = 760, 300
@@ -62,7 +62,7 @@ def picture(name: str, title: str, parts: list[str]) -> None:
 
 
 def swap(figures: dict[str, float]) -> None:
-    at = re.compile(r"swap, at ([\d.]+) s, p99 microseconds")
+    at = re.compile(r"swap, during, at ([\d.]+) s, p99 microseconds")
     points = sorted((float(m[1]), value) for name, value in figures.items() if (m := at.fullmatch(name)))
     before = figures["swap, before, p99 microseconds"]
     lowest, highest = 250, 10_000
@@ -77,14 +77,14 @@ def swap(figures: dict[str, float]) -> None:
     parts = []
     for value in (250, 500, 1000, 2000, 5000, 10_000):
         parts += mark(y(value), micros(value))
-    for second in range(0, int(end) + 1, 10):
+    for second in range(0, int(end) + 1, 20):
         parts.append(text(x(second), HEIGHT - BOTTOM + 20, f"{second}", "middle"))
     parts.append(text(WIDTH - RIGHT, HEIGHT - 8, "seconds since the swap began", "end"))
     parts += [rule(y(before), "before"), rule(y(LIMIT * before), "limit")]
     legend = f"dotted: p99 before; dashed: {LIMIT} times that"
     parts.append(text(WIDTH - RIGHT, y(LIMIT * before) - 110, legend, "end"))
     parts.append(f'<polyline class="line" points="{" ".join(f"{x(s + 0.25):.1f},{y(v):.1f}" for s, v in points)}"/>')
-    picture("h200-swap.svg", "p99 of each half second of a gentle swap, at 70 % load", parts)
+    picture("h100-swap.svg", "p99 of each half second of a gentle swap, at 70 % load", parts)
 
 
 def overload(figures: dict[str, float]) -> None:
@@ -122,8 +122,8 @@ def overload(figures: dict[str, float]) -> None:
 
 
 def main() -> None:
-    results = json.loads((FOLDER / "h200-calls.json").read_text(encoding="utf-8"))
-    for draw, (commit, section) in ((swap, SWAP), (overload, OVERLOAD)):
+    for draw, (file, commit, section) in ((swap, SWAP), (overload, OVERLOAD)):
+        results = json.loads((FOLDER / file).read_text(encoding="utf-8"))
         draw(results[commit][section])
 
 
