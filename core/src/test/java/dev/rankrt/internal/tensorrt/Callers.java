@@ -3,8 +3,8 @@ package dev.rankrt.internal.tensorrt;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /** Threads that ask for something all at once, and when they do. */
@@ -51,16 +51,22 @@ final class Callers {
   static final class Start {
     private static final long LEAD_NANOS = 5_000_000;
 
-    private final CyclicBarrier all;
+    private final AtomicInteger missing;
     private volatile long time;
 
     Start(int threads) {
-      all = new CyclicBarrier(threads, () -> time = System.nanoTime() + LEAD_NANOS);
+      missing = new AtomicInteger(threads);
     }
 
     /** Waits for the other threads, and returns when all of them begin. */
-    long await() throws Exception {
-      all.await();
+    @SuppressWarnings("ThreadPriorityCheck") // one that slept would have to be woken, and be late
+    long await() {
+      if (missing.decrementAndGet() == 0) {
+        time = System.nanoTime() + LEAD_NANOS;
+      }
+      while (missing.get() > 0 || time == 0) {
+        Thread.yield();
+      }
       return time;
     }
   }

@@ -5,9 +5,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
-import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
@@ -43,8 +42,10 @@ final class Load {
   private final AtomicLong unanswered = new AtomicLong();
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
-  /** When the threads began. */
+  /** When the threads begin; known once they have. */
   private long start;
+
+  private volatile boolean begun;
 
   private Load(Target target, Clock clock) {
     this.target = target;
@@ -189,7 +190,7 @@ final class Load {
    * request was due would send all that it has missed at once.
    */
   private void onThreads(int count, IntConsumer work) {
-    CyclicBarrier all = new CyclicBarrier(count, () -> start = clock.nanos() + LEAD_NANOS);
+    AtomicInteger missing = new AtomicInteger(count);
     AtomicReference<Throwable> broken = new AtomicReference<>();
     List<Thread> threads = new ArrayList<>();
     for (int i = 0; i < count; i++) {
@@ -197,7 +198,7 @@ final class Load {
       Thread thread =
           new Thread(
               () -> {
-                awaitAll(all);
+                begin(missing);
                 work.accept(lane);
               },
               "load-" + lane);
@@ -205,7 +206,12 @@ final class Load {
       thread.setUncaughtExceptionHandler((ignored, problem) -> broken.compareAndSet(null, problem));
       threads.add(thread);
     }
-    threads.forEach(Thread::start);
+    try {
+      threads.forEach(Thread::start);
+    } catch (OutOfMemoryError e) {
+      missing.set(Integer.MIN_VALUE); // or those that did start would wait for ever
+      throw e;
+    }
     try {
       for (Thread thread : threads) {
         thread.join();
@@ -222,11 +228,18 @@ final class Load {
     }
   }
 
-  private static void awaitAll(CyclicBarrier all) {
-    try {
-      all.await();
-    } catch (InterruptedException | BrokenBarrierException e) {
-      throw new IllegalStateException(e);
+  /** Waits for the other threads. */
+  @SuppressWarnings("ThreadPriorityCheck") // one that slept would have to be woken, and be late
+  private void begin(AtomicInteger missing) {
+    if (missing.decrementAndGet() == 0) {
+      start = clock.nanos() + LEAD_NANOS;
+      begun = true;
+    }
+    while (!begun) {
+      if (missing.get() < 0) {
+        throw new IllegalStateException("other threads could not be started");
+      }
+      Thread.yield();
     }
   }
 }
