@@ -78,7 +78,9 @@ final class MemoryChecks {
     long free = tree.number("proc/meminfo", "HugePages_Free:").orElse(0L);
     String found =
         pages.get() == 0 ? "none" : pages.get() + " of " + Bytes.text(size) + ", " + free + " free";
-    boolean asked = machine.jvm().on("UseLargePages");
+    // Asking for transparent ones turns both flags on.
+    boolean asked =
+        machine.jvm().on("UseLargePages") && !machine.jvm().on("UseTransparentHugePages");
     if (asked && pages.get() * size < machine.jvm().maxHeap()) {
       return EXPLICIT.warn(
           found + "; -XX:+UseLargePages wants " + Bytes.text(machine.jvm().maxHeap()),

@@ -57,6 +57,15 @@ class TunerTest {
   }
 
   @Test
+  void whatIsThereAlready_isMeasuredAgainBesideTheOthers() throws IOException {
+    AtomicInteger made = new AtomicInteger();
+    Found found = tune(true, setup -> measured(made.incrementAndGet() == 1 ? 3000 : 1000, 1000, 0));
+
+    assertEquals(DEFAULTS, found.setup());
+    assertEquals(1000, found.before().figures().p99Micros().orElseThrow(), 1);
+  }
+
+  @Test
   void measurementThatWasSpoilt_doesNotCount() throws IOException {
     assertSettles(90, 2, 90, 3000);
     assertSettles(90, 3, 3000, 90, 92);

@@ -99,6 +99,8 @@ enum RecordedMachine {
                   "true",
                   "UseTransparentHugePages",
                   "true",
+                  "UseLargePages",
+                  "true",
                   "InitialHeapSize",
                   "17179869184"));
       case CONTAINER_CGROUP_V2 ->
