@@ -209,7 +209,7 @@ final class Load {
     try {
       threads.forEach(Thread::start);
     } catch (OutOfMemoryError e) {
-      missing.set(Integer.MIN_VALUE); // or those that did start would wait for ever
+      missing.set(-1); // or those that did start would wait for ever
       throw e;
     }
     try {
