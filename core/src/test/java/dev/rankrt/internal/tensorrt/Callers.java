@@ -64,7 +64,7 @@ final class Callers {
       if (missing.decrementAndGet() == 0) {
         time = System.nanoTime() + LEAD_NANOS;
       }
-      while (missing.get() > 0 || time == 0) {
+      while (time == 0) {
         Thread.yield();
       }
       return time;

@@ -44,21 +44,27 @@ final class Latencies {
   }
 
   void record(long nanos) {
-    own.get().all.recordValue(Math.max(1, nanos));
+    record(own.get(), Math.max(1, nanos));
+  }
+
+  private void record(Own mine, long nanos) {
+    mine.all.recordValue(nanos);
     count.increment();
   }
 
   /** Records one that belongs to a slice of time; the first is 0. */
   void record(long nanos, int slice) {
-    List<Histogram> slices = own.get().slices;
+    Own mine = own.get();
+    List<Histogram> slices = mine.slices;
     while (slices.size() <= slice) {
       slices.add(null);
     }
     if (slices.get(slice) == null) {
       slices.set(slice, slice());
     }
-    slices.get(slice).recordValue(Math.max(1, nanos));
-    record(nanos);
+    long positive = Math.max(1, nanos);
+    slices.get(slice).recordValue(positive);
+    record(mine, positive);
   }
 
   long count() {

@@ -193,10 +193,13 @@ final class RankerFigures {
   private static double saturate(OpenLoop.Sender send, int inFlight, double seconds)
       throws InterruptedException {
     LongAdder answered = new LongAdder();
-    long end = System.nanoTime() + (long) (seconds * 1e9);
+    Callers.Start start = new Callers.Start(FEEDERS);
     Callers.onThreads(
         FEEDERS,
         feeder -> {
+          long began = start.await();
+          Callers.awaitTime(began);
+          long end = began + (long) (seconds * 1e9);
           Semaphore free = new Semaphore(Math.max(1, inFlight / FEEDERS));
           for (int i = feeder; System.nanoTime() < end; i = i + 1 & Integer.MAX_VALUE) {
             while (!free.tryAcquire()) { // asleep it would have to be woken, by a worker
@@ -525,10 +528,15 @@ final class RankerFigures {
     private final OpenLoop loop;
     private final Histogram latency;
 
+    /** By half second. */
+    private final List<Double> p99s;
+
     private Timeline(String name, OpenLoop loop) {
       this.name = name;
       this.loop = loop;
       this.latency = loop.accepted.merged();
+      this.p99s =
+          loop.accepted.slices().stream().map(slice -> RankerFigures.micros(slice, 99)).toList();
     }
 
     static Timeline of(String name, OpenLoop.Sender send, double rate, double seconds)
@@ -560,7 +568,6 @@ final class RankerFigures {
       RankerFigures.report(name, latency, seconds);
       add(name, "refused", (double) loop.refused.count());
       add(name, "failed", (double) loop.failed.sum());
-      List<Double> p99s = p99s();
       add(
           name,
           "median p99 of half a second, microseconds",
@@ -568,12 +575,7 @@ final class RankerFigures {
       reportLate(name, loop.late.merged());
     }
 
-    private List<Double> p99s() {
-      return loop.accepted.slices().stream().map(slice -> RankerFigures.micros(slice, 99)).toList();
-    }
-
     void reportSlices() {
-      List<Double> p99s = p99s();
       for (int i = 0; i < p99s.size(); i++) {
         add(name, "at " + i * OpenLoop.SLICE_SECONDS + " s, p99 microseconds", p99s.get(i));
       }

@@ -102,8 +102,6 @@ public final class TuneCommand implements Callable<Integer> {
       description = "Measure for 0.1 s: shows that everything works, and no more.")
   private boolean quick;
 
-  private boolean warm;
-
   @Override
   public Integer call() throws Exception {
     model.requireBetween("--rate", rate, LEAST_RATE, MOST_RATE, " requests a second");
@@ -126,6 +124,7 @@ public final class TuneCommand implements Callable<Integer> {
     boolean gpu = where.type() == Device.Type.GPU;
     Traffic traffic =
         new Traffic(rows, rate, slaMillis, Runtime.getRuntime().availableProcessors());
+    warmUp(workload, where, start);
     Progress progress = common.progress();
     Tuner.Found found =
         new Tuner(traffic, tolerance, gpu, setup -> measure(workload, where, setup), progress)
@@ -151,6 +150,15 @@ public final class TuneCommand implements Callable<Integer> {
             JavaCode.of(found.setup(), workload, where));
     common.write(spec.commandLine().getOut(), results, results.text());
     return met ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
+  }
+
+  /** Has the process compile its code, for which few requests a second take too long. */
+  private void warmUp(Workload workload, Device where, Setup setup) throws IOException {
+    Duration length = Units.duration(3 * length());
+    try (Subject subject = serve(workload, where, setup)) {
+      Figures most = subject.closed(WARM_UP_IN_FLIGHT, rows, length);
+      subject.open(most.requestsPerSecond() / 2, rows, length, grace());
+    }
   }
 
   private Tuner.Measured measure(Workload workload, Device where, Setup setup) throws IOException {
@@ -192,23 +200,13 @@ public final class TuneCommand implements Callable<Integer> {
         Subject.of(new RankerTarget(ranker, workload.requests(ranker.inputs(), ranker.outputs())));
     boolean success = false;
     try {
-      warmUp(subject);
+      subject.closed(WARM_UP_IN_FLIGHT, rows, Units.duration(length() / 4));
       success = true;
       return subject;
     } finally {
       if (!success) {
         subject.close();
       }
-    }
-  }
-
-  /** The first also has the process compile its code, which few requests a second would not. */
-  private void warmUp(Subject subject) throws IOException {
-    Duration length = Units.duration(warm ? length() / 4 : 3 * length());
-    Figures most = subject.closed(WARM_UP_IN_FLIGHT, rows, length);
-    if (!warm) {
-      subject.open(most.requestsPerSecond() / 2, rows, length, grace());
-      warm = true;
     }
   }
 

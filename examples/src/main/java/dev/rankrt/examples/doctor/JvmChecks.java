@@ -47,7 +47,6 @@ final class JvmChecks {
           "JavaCPP's memory limit",
           "A process that is larger than this, pinned memory included, builds and opens no model.");
 
-  private static final String TRANSPARENT = "java -XX:+UseTransparentHugePages";
   private static final String ADVISE_ZGC =
       "echo advise | sudo tee /sys/kernel/mm/transparent_hugepage/shmem_enabled";
   private static final long LONG_PAUSE_MILLIS = 50;
@@ -133,7 +132,9 @@ final class JvmChecks {
     }
     return jvm.on("UseLargePages")
         ? HUGE_PAGES.ok("reserved ones")
-        : HUGE_PAGES.warn("none", (zgcGetsNone() ? ADVISE_ZGC + ", and " : "") + TRANSPARENT);
+        : HUGE_PAGES.warn(
+            "none",
+            (zgcGetsNone() ? ADVISE_ZGC + ", and " : "") + "java -XX:+UseTransparentHugePages");
   }
 
   /** Shared memory has a setting of its own, which is off by default. */
