@@ -5,10 +5,13 @@ import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /** Threads that ask for something all at once, and when they do. */
 final class Callers {
+  private static final long LEAD_NANOS = 5_000_000;
+
   private Callers() {}
 
   /** What a thread does. */
@@ -43,32 +46,35 @@ final class Callers {
     }
   }
 
+  /** What a thread does from a time on that all share. */
+  interface Scheduled {
+    void run(int number, long began) throws Exception;
+  }
+
   /**
-   * When threads begin that keep a schedule: soon after the last of them runs. One that starts
-   * after its first request was due sends all that it has missed at once, and a queue that is
-   * nearly full then needs many times as long to recover. Safe for use by several threads.
+   * Does something on so many threads, for which time begins soon after the last of them runs. One
+   * that starts after its first request was due sends all that it has missed at once, and a queue
+   * that is nearly full then needs many times as long to recover.
    */
-  static final class Start {
-    private static final long LEAD_NANOS = 5_000_000;
+  static void together(int count, Scheduled work) throws InterruptedException {
+    AtomicInteger missing = new AtomicInteger(count);
+    AtomicLong time = new AtomicLong();
+    onThreads(
+        count,
+        number -> {
+          if (missing.decrementAndGet() == 0) {
+            time.set(System.nanoTime() + LEAD_NANOS);
+          }
+          work.run(number, awaitSet(time));
+        });
+  }
 
-    private final AtomicInteger missing;
-    private volatile long time;
-
-    Start(int threads) {
-      missing = new AtomicInteger(threads);
+  @SuppressWarnings("ThreadPriorityCheck") // one that slept would have to be woken, and be late
+  private static long awaitSet(AtomicLong time) {
+    while (time.get() == 0) {
+      Thread.yield();
     }
-
-    /** Waits for the other threads, and returns when all of them begin. */
-    @SuppressWarnings("ThreadPriorityCheck") // one that slept would have to be woken, and be late
-    long await() {
-      if (missing.decrementAndGet() == 0) {
-        time = System.nanoTime() + LEAD_NANOS;
-      }
-      while (time == 0) {
-        Thread.yield();
-      }
-      return time;
-    }
+    return time.get();
   }
 
   /** Sleeps through most of a long wait, and spins through the end, which a sleep would miss. */

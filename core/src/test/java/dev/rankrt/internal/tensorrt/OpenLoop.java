@@ -37,11 +37,9 @@ final class OpenLoop {
   static OpenLoop run(Sender send, int threads, double rate, DoublePredicate goesOn)
       throws InterruptedException {
     OpenLoop loop = new OpenLoop();
-    Callers.Start start = new Callers.Start(threads);
-    Callers.onThreads(
+    Callers.together(
         threads,
-        thread -> {
-          long began = start.await();
+        (thread, began) -> {
           long due = began;
           for (int i = thread; ; i = i + 1 & Integer.MAX_VALUE) {
             due += Callers.untilNext(rate / threads);

@@ -193,11 +193,9 @@ final class RankerFigures {
   private static double saturate(OpenLoop.Sender send, int inFlight, double seconds)
       throws InterruptedException {
     LongAdder answered = new LongAdder();
-    Callers.Start start = new Callers.Start(FEEDERS);
-    Callers.onThreads(
+    Callers.together(
         FEEDERS,
-        feeder -> {
-          long began = start.await();
+        (feeder, began) -> {
           Callers.awaitTime(began);
           long end = began + (long) (seconds * 1e9);
           Semaphore free = new Semaphore(Math.max(1, inFlight / FEEDERS));
@@ -405,12 +403,10 @@ final class RankerFigures {
     long last = at + 1_000_000_000L;
     Latencies latency = new Latencies();
     AtomicInteger taken = new AtomicInteger();
-    Callers.Start start = new Callers.Start(sessions.size());
-    Callers.onThreads(
+    Callers.together(
         sessions.size(),
-        thread -> {
+        (thread, began) -> {
           Session session = sessions.get(thread);
-          long began = start.await();
           for (int i; (i = taken.getAndIncrement()) < arrivals.length; ) {
             long due = began + arrivals[i];
             Callers.awaitTime(due);
