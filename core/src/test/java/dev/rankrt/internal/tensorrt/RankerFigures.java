@@ -72,6 +72,8 @@ final class RankerFigures {
   /** Enough to keep every worker of a device in full batches. */
   private static final int RUNS_IN_FLIGHT = 8;
 
+  private static final List<String> ROUNDS = List.of("warm-up", "first", "second", "third");
+
   private static final List<Device> DEVICES = devices();
 
   private RankerFigures() {}
@@ -425,7 +427,7 @@ final class RankerFigures {
       Requests requests = new Requests(ranker.inputs(), ROWS);
       double most = maximum(ranker, requests);
       Figures.add("tail, saturated, requests per second", most);
-      for (String round : new String[] {"warm-up", "first", "second", "third"}) {
+      for (String round : ROUNDS) {
         String what = "tail, at " + Math.round(100 * load) + " %, " + round;
         Ranker.Stats before = ranker.stats();
         Timeline timeline = Timeline.of(what, requests.to(ranker), load * most, SECONDS);
@@ -442,23 +444,20 @@ final class RankerFigures {
       double most = maximum(ranker, requests);
       Figures.add("overload, saturated, requests per second", most);
       Ranker hurried = ranker.within(SLA);
-      OpenLoop.run(requests.to(hurried), FEEDERS, 2 * most, 1);
-      double stolen = stolenMillis();
-      OpenLoop loop = OpenLoop.run(requests.to(hurried), FEEDERS, 2 * most, SECONDS);
-      Figures.add("overload, stolen, milliseconds a second", (stolenMillis() - stolen) / SECONDS);
-      Histogram accepted = loop.accepted.merged();
-      Histogram refused = loop.refused.merged();
-      report("overload, accepted", accepted, SECONDS);
-      report("overload, refused", refused, SECONDS);
-      Figures.add("overload, sent per second", loop.sent.sum() / SECONDS);
-      reportLate("overload", loop.late.merged());
-      Figures.add(
-          "overload, accepted within 10 ms, percent",
-          accepted.getPercentileAtOrBelowValue(SLA.toNanos()));
-      Figures.add("overload, failed", (double) loop.failed.sum());
-      Figures.add("overload, dropped behind the queue", (double) ranker.stats().expired());
-      distribution("overload, accepted", accepted);
-      distribution("overload, refused", refused);
+      for (String round : ROUNDS) {
+        String what = "overload, " + round;
+        double expired = ranker.stats().expired();
+        Timeline timeline = Timeline.of(what, requests.to(hurried), 2 * most, SECONDS);
+        Figures.add(
+            what + ", accepted within 10 ms, percent",
+            timeline.latency.getPercentileAtOrBelowValue(SLA.toNanos()));
+        Figures.add(what + ", dropped behind the queue", ranker.stats().expired() - expired);
+        Histogram refused = timeline.loop.refused.merged();
+        report(what + ", refused", refused, SECONDS);
+        distribution(what + ", accepted", timeline.latency);
+        distribution(what + ", refused", refused);
+        timeline.reportSlices();
+      }
     }
   }
 
