@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-SWAP = ("h100-calls.json", "commit cc96717", "ranker, swap, gentle, F")
-OVERLOAD = ("h200-calls.json", "commit 270da1d", "ranker, overload")
+SWAP = ("h100-calls.json", "commit 0bd3b6a", "ranker, swap, gentle, I")
+OVERLOAD = ("h100-calls.json", "commit 2d3a8e8", "ranker, overload, J")
 LIMIT = 1.2  # of p99 in a swap, to that before
 
 WIDTH, HEIGHT = 760, 300
@@ -89,7 +89,7 @@ def swap(figures: dict[str, float]) -> None:
 
 def overload(figures: dict[str, float]) -> None:
     bins: dict[tuple[int, int], dict[str, float]] = {}
-    kind = re.compile(r"overload, (accepted|refused), requests from (\d+) to (\d+) us")
+    kind = re.compile(r"overload, third, (accepted|refused), requests from (\d+) to (\d+) us")
     for name, value in figures.items():
         if m := kind.fullmatch(name):
             bins.setdefault((int(m[2]), int(m[3])), {})[m[1]] = value
@@ -118,7 +118,7 @@ def overload(figures: dict[str, float]) -> None:
         parts.append(f'<rect class="{style}" x="{left}" y="{HEIGHT - 18}" width="10" height="10"/>')
         parts.append(text(left + 16, HEIGHT - 8, words))
     parts.append(text(WIDTH - RIGHT, HEIGHT - 8, "time to the answer, or to the refusal", "end"))
-    picture("h200-overload.svg", "Twice the load that can be served, deadline 10 ms: how many requests took how long", parts)
+    picture("h100-overload.svg", "Twice the load that can be served, deadline 10 ms: how many requests took how long", parts)
 
 
 def main() -> None:
