@@ -30,6 +30,7 @@ public final class Engine implements AutoCloseable {
   private final int denseInput;
   private final boolean rowsAreIndependent;
   private final List<InputRules> requestRules;
+  private final List<InputRules> rankRules;
 
   /** What {@code rank} is about; null where the engine is not of that kind. */
   private final RankInputs.Places rankPlaces;
@@ -66,9 +67,16 @@ public final class Engine implements AutoCloseable {
             : RankInputs.Places.of(inputs, options.shared());
     this.denseInput = findDenseInput();
     this.rowsAreIndependent = options.padding() && hasRowsOnly();
-    int mostRows = rowsAreIndependent ? Integer.MAX_VALUE : maxBatch();
-    this.requestRules =
-        IntStream.range(0, inputs.size()).mapToObj(i -> rulesOf(i, minBatch(), mostRows)).toList();
+    this.requestRules = rulesOfInputs(rowsAreIndependent);
+    this.rankRules = rulesOfInputs(options.padding());
+  }
+
+  /** Returns the rules of requests that take one run, or as many as they have rows for. */
+  private List<InputRules> rulesOfInputs(boolean maySplit) {
+    int mostRows = maySplit ? Integer.MAX_VALUE : maxBatch();
+    return IntStream.range(0, inputs.size())
+        .mapToObj(i -> rulesOf(i, minBatch(), mostRows))
+        .toList();
   }
 
   /**
@@ -269,6 +277,16 @@ public final class Engine implements AutoCloseable {
    */
   InputRules rulesOfRequest(int input) {
     return requestRules.get(input);
+  }
+
+  /** Returns the rules of an input for requests of one user's candidates, which may be split. */
+  InputRules rulesOfRank(int input) {
+    return rankRules.get(input);
+  }
+
+  /** Tells whether a candidate's score is the same whichever others of the user it runs with. */
+  boolean candidatesAreIndependent() {
+    return options.padding();
   }
 
   /**

@@ -257,8 +257,8 @@ public final class Ranker implements AutoCloseable {
   /**
    * Scores the candidates of one user, as {@link Session#rank(float[], long[], float[], long[])}
    * does, and waits for the scores. {@link Ranking#top} picks the best. Such a request has a run of
-   * its own, since others' candidates have other users, and takes at most {@link
-   * EngineOptions#maxBatch} candidates.
+   * its own, since others' candidates have other users, and several where it has more than {@link
+   * EngineOptions#maxBatch} candidates; with padding switched off it may have no more.
    *
    * @param userDense the user's floats; empty where none are shared
    * @param userIds the user's ids, likewise
@@ -455,7 +455,7 @@ public final class Ranker implements AutoCloseable {
     Engine engine = serving.fleet().engine();
     RankInputs<I> given =
         engine.rankPlaces(BY_NAME).request(userDense, userIds, candidateDense, candidateIds, ids);
-    int rows = given.check(engine::rulesOfRequest);
+    int rows = given.check(engine::rulesOfRank);
     return queued(new Ranked<>(engine, rows, deadline(), given), waits);
   }
 
@@ -621,13 +621,20 @@ public final class Ranker implements AutoCloseable {
     }
   }
 
-  /** A request for scores of one user's candidates, which has a run of its own. */
+  /** A request for scores of one user's candidates, which has runs of its own. */
   private static final class Ranked<I> extends Scored {
     private final RankInputs<I> given;
+    private final boolean splits;
 
     Ranked(Engine engine, int rows, long deadline, RankInputs<I> given) {
       super(engine, rows, true, deadline);
       this.given = given;
+      this.splits = engine.candidatesAreIndependent();
+    }
+
+    @Override
+    boolean maySplit() {
+      return splits;
     }
 
     @Override

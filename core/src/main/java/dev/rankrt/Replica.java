@@ -125,6 +125,11 @@ final class Replica {
   /** The rows that wait; negative from when the queue is closed, {@link #CLOSED} at its end. */
   private final AtomicLong waiting = new AtomicLong();
 
+  /** How many runs wait, where each request has its own, and how long all of them should take. */
+  private final AtomicInteger waitingRuns = new AtomicInteger();
+
+  private final AtomicLong waitingNanos = new AtomicLong();
+
   /** How many workers spin in search of work. */
   private final AtomicInteger looking = new AtomicInteger();
 
@@ -296,12 +301,15 @@ final class Replica {
   private void enqueue(Request<?> request) {
     Request.Part[] parts;
     try {
-      parts = request.cut(this, batching ? maxBatch : request.rows());
+      parts = request.cut(this, request.maySplit() ? maxBatch : request.rows());
     } catch (OutOfMemoryError e) {
       left(request.rows());
       throw e;
     }
     try {
+      for (Request.Part part : parts) {
+        countRun(part, 1);
+      }
       for (Request.Part part : parts) {
         queue.add(part);
       }
@@ -399,28 +407,36 @@ final class Replica {
    * now, guessed on the high side, and twice as long as it would wait.
    */
   private long nanosToAllowForRuns(long rowsAhead, int rows) {
-    long runsBefore;
-    int lastRun;
-    if (batching) {
-      runsBefore = (rowsAhead + rows - 1) / maxBatch;
-      lastRun = (int) (rowsAhead + rows - runsBefore * maxBatch);
-    } else {
-      runsBefore = waitingParts();
-      lastRun = rows;
+    long rowsThatFillRuns = batching ? rowsAhead + rows : rows;
+    long full = (rowsThatFillRuns - 1) / maxBatch;
+    int lastRun = (int) (rowsThatFillRuns - full * maxBatch);
+    long runsBefore = full;
+    long nanosBefore = full * times.of(maxBatch);
+    if (!batching) { // less than nothing for a moment, where one was cancelled before it counted
+      runsBefore += Math.max(0, waitingRuns.get());
+      nanosBefore += Math.max(0, waitingNanos.get());
+    }
+    if (runsBefore == 0) {
+      return withRoom(times.of(lastRun));
     }
     long rounds = (runsBefore + workers.size() - 1) / workers.size();
-    return 2 * rounds * times.of(maxBatch) + withRoom(times.of(lastRun));
+    return 2 * rounds * (nanosBefore / runsBefore) + withRoom(times.of(lastRun));
   }
 
-  /** Without those that were cancelled, which nobody has taken out yet. */
-  private int waitingParts() {
-    int parts = 0;
-    for (Request.Part part : queue) {
-      if (part.waits()) {
-        parts++;
-      }
+  /** Returns how long a run of so many rows should take, for one that is counted by itself. */
+  long nanosAlone(int rows) {
+    return batching ? 0 : nanosOfRun(rows);
+  }
+
+  /**
+   * Counts a run in, by 1, or out, by -1, where each request has its own: a deadline has to allow
+   * for those that wait, and has no time to look at each.
+   */
+  void countRun(Request.Part part, int by) {
+    if (!batching) {
+      waitingRuns.addAndGet(by);
+      waitingNanos.addAndGet(by * part.nanos);
     }
-    return parts;
   }
 
   /** Returns how long a request's run takes, if it waits for no other. */

@@ -71,6 +71,11 @@ abstract class Request<A> extends CompletableFuture<A> {
     return alone;
   }
 
+  /** Tells whether its rows may be in several runs, where they do not fit into one. */
+  boolean maySplit() {
+    return !alone;
+  }
+
   final boolean expiresBefore(long time) {
     return deadline != NO_DEADLINE && deadline - time < 0;
   }
@@ -234,6 +239,9 @@ abstract class Request<A> extends CompletableFuture<A> {
     final int rows;
     private final Replica replica;
 
+    /** How long it was thought to run when it began to wait, where it has a run of its own. */
+    final long nanos;
+
     private volatile boolean waiting = true;
 
     Part(Request<?> request, Replica replica, int from, int rows) {
@@ -241,6 +249,7 @@ abstract class Request<A> extends CompletableFuture<A> {
       this.replica = replica;
       this.from = from;
       this.rows = rows;
+      this.nanos = replica.nanosAlone(rows);
     }
 
     boolean waits() {
@@ -257,7 +266,11 @@ abstract class Request<A> extends CompletableFuture<A> {
      * back}.
      */
     boolean claim() {
-      return waiting && WAITING.compareAndSet(this, true, false);
+      if (!waiting || !WAITING.compareAndSet(this, true, false)) {
+        return false;
+      }
+      replica.countRun(this, -1);
+      return true;
     }
   }
 }

@@ -26,7 +26,9 @@ class RequestTest {
 
   @Test
   void rows_asManyAsThereCanBe_areAllCut() {
-    Request.Part[] parts = request(Integer.MAX_VALUE).cut(null, 1 << 20);
+    Serving serving = ClosedServing.of(1 << 20, RankerOptions.builder().workers(1).build());
+    Replica replica = serving.fleet().replicas().get(0);
+    Request.Part[] parts = request(Integer.MAX_VALUE).cut(replica, 1 << 20);
     assertEquals(2048, parts.length);
     assertEquals(2047 << 20, parts[2047].from);
     assertEquals((1 << 20) - 1, parts[2047].rows);

@@ -343,10 +343,46 @@ abstract class SharedInputsContract {
       for (int user = 0; user < expected.size(); user++) {
         assertArrayEquals(expected.get(user), answers.get(user).get(1, TimeUnit.MINUTES));
       }
-      assertRefused(
-          () -> ranker.rank(new float[3], new long[2], new float[101], new long[101]), "101 rows");
       assertThrows(
           UnsupportedOperationException.class, () -> ranker.infer(new float[4], new long[3]));
+    }
+  }
+
+  @Test
+  void rank_ofMoreCandidatesThanARunTakes_isSplitAndJoinedUnlessRowsDependOnEachOther() {
+    Random random = new Random(9);
+    float[] user = {random.nextFloat(), random.nextFloat(), random.nextFloat()};
+    long[] userIds = {random.nextInt(VOCABULARY), random.nextInt(VOCABULARY)};
+    float[] dense = new float[250];
+    for (int i = 0; i < dense.length; i++) {
+      dense[i] = random.nextFloat();
+    }
+    long[] ids = random.longs(dense.length, 0, VOCABULARY).toArray();
+    RankerOptions serving = RankerOptions.builder().workers(2).build();
+    try (Engine engine = ranker(INT64, someShared());
+        Session session = engine.newSession();
+        Ranker ranker =
+            Ranker.open(
+                engines.backends(), engines.path("model.onnx"), someShared().build(), serving)) {
+      float[] scores = ranker.rank(user, userIds, dense, ids);
+      assertEquals(dense.length, scores.length);
+      for (int from = 0; from < dense.length; from += 100) {
+        int to = Math.min(dense.length, from + 100);
+        assertArrayEquals(
+            session.rank(
+                user,
+                userIds,
+                Arrays.copyOfRange(dense, from, to),
+                Arrays.copyOfRange(ids, from, to)),
+            Arrays.copyOfRange(scores, from, to));
+      }
+    }
+    EngineOptions unpadded = someShared().padding(false).build();
+    try (Ranker ranker =
+        Ranker.open(engines.backends(), engines.path("model.onnx"), unpadded, serving)) {
+      assertEquals(100, ranker.rank(user, userIds, new float[100], new long[100]).length);
+      assertRefused(
+          () -> ranker.rank(user, userIds, new float[101], new long[101]), "101 rows given", "100");
     }
   }
 

@@ -117,25 +117,68 @@ class WorkerTest {
     assertEquals(0, replica.waitingRows());
   }
 
-  @Test
-  void requests_thatRunOneByOne_areRunsThatADeadlineHasToAllowForUnlessTheyWereCancelled() {
+  private static Replica oneByOne() {
     Serving dependent =
         ClosedServing.of(
             EngineOptions.builder().maxBatch(RUN).padding(false),
             RankerOptions.builder().workers(1).build());
-    Replica alone = new Replica(dependent, dependent.fleet().engine(), counters, false);
+    return new Replica(dependent, dependent.fleet().engine(), new Replica.Counters(), false);
+  }
+
+  private static List<BlankRequest> fill(Replica replica, int count, int rows) {
+    List<BlankRequest> requests = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      requests.add(new BlankRequest(rows, true, Request.NO_DEADLINE));
+      assertEquals(Replica.Admission.ACCEPTED, replica.submit(requests.get(i)));
+    }
+    return requests;
+  }
+
+  private static Replica.Admission ofHurried(Replica replica) {
+    return replica.submit(new BlankRequest(1, true, System.nanoTime() + HOUR));
+  }
+
+  @Test
+  void requests_thatRunOneByOne_areRunsThatADeadlineHasToAllowForUnlessTheyWereCancelled() {
+    Replica alone = oneByOne();
     alone.times().ended(1, HOUR / 100);
     alone.times().ended(RUN, HOUR / 100);
-    List<BlankRequest> before = new ArrayList<>();
-    for (int i = 0; i < 100; i++) {
-      before.add(new BlankRequest(1, Request.NO_DEADLINE));
-      assertEquals(Replica.Admission.ACCEPTED, alone.submit(before.get(i)));
-    }
-    assertEquals(
-        Replica.Admission.LATE, alone.submit(new BlankRequest(1, System.nanoTime() + HOUR)));
+    List<BlankRequest> before = fill(alone, 100, 1);
+    assertEquals(Replica.Admission.LATE, ofHurried(alone));
     before.forEach(request -> request.cancel(true));
-    assertEquals(
-        Replica.Admission.ACCEPTED, alone.submit(new BlankRequest(1, System.nanoTime() + HOUR)));
+    assertEquals(Replica.Admission.ACCEPTED, ofHurried(alone));
+  }
+
+  @Test
+  void requests_thatRunOneByOne_countForAsLongAsTheirOwnRowsTake() {
+    Replica alone = oneByOne();
+    alone.times().ended(1, HOUR / 1000);
+    alone.times().ended(RUN, HOUR / 10);
+    fill(alone, 100, 1);
+    assertEquals(Replica.Admission.ACCEPTED, ofHurried(alone));
+    List<BlankRequest> large = fill(alone, 20, RUN);
+    assertEquals(Replica.Admission.LATE, ofHurried(alone));
+    large.forEach(request -> request.cancel(true));
+    assertEquals(Replica.Admission.ACCEPTED, ofHurried(alone));
+  }
+
+  @Test
+  void requests_thatRunOneByOne_countNoLongerOnceTheyAreTaken() {
+    Replica alone = oneByOne();
+    alone.times().ended(1, HOUR / 100);
+    for (int i = 0; i < 100; i++) {
+      alone.submit(
+          new BlankRequest(1, true, Request.NO_DEADLINE) {
+            @Override
+            void execute(Session session, int count) {}
+          });
+    }
+    assertEquals(Replica.Admission.LATE, ofHurried(alone));
+    for (int i = 0; i < 100; i++) {
+      alone.workers.get(0).serve();
+    }
+    assertEquals(0, alone.waitingRows());
+    assertEquals(Replica.Admission.ACCEPTED, ofHurried(alone));
   }
 
   @Test
