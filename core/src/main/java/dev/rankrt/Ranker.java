@@ -38,18 +38,21 @@ import java.util.concurrent.TimeoutException;
  *
  * <p><b>Futures</b> are completed by the thread that ran the request. Actions that depend on one
  * run there too unless their method ends in {@code Async}, and hold up other requests as long as
- * they last; calls that wait are refused there. Cancelling a future, or completing it in another
- * way, gives its place in the queue to others.
+ * they last; calls that wait are refused there, and so is waiting for the future of another request
+ * or what became of it by an action. Cancelling a future, or completing it in another way, gives
+ * its place in the queue to others.
  *
  * <p><b>Overload.</b> The queue holds a limited number of rows; what comes on top is refused at
  * once. A request with a deadline is refused if, by how long runs have taken lately, it could not
  * be met were the wait twice as long, and dropped if it cannot be met by the time of its run. Both
- * are told by a {@link RequestRefusedException}. An answer that comes late all the same is an
- * answer.
+ * are told by a {@link RequestRefusedException}: to a call that waits by its deadline at the
+ * latest, unless it runs by then, to a future when its turn comes. An answer that comes late all
+ * the same is an answer.
  *
- * <p><b>Devices.</b> Requests go to the device with the fewest rows to run. One that is lost, or
- * fails three runs in a row, is taken out: what waits for it goes to the others, the requests of
- * the run that failed get an {@link InferenceException}.
+ * <p><b>Devices.</b> Requests go to the device with the fewest rows to run, or to another where
+ * that one has no place or no time for them. A device that is lost, or fails three runs in a row,
+ * is taken out: what waits for it goes to the others, the requests of the run that failed get an
+ * {@link InferenceException}.
  *
  * <p>Whoever opens a ranker closes it.
  */
@@ -452,15 +455,17 @@ public final class Ranker implements AutoCloseable {
       I candidateIds,
       Values<I> ids,
       boolean waits) {
+    long deadline = deadline();
     Engine engine = serving.fleet().engine();
     RankInputs<I> given =
         engine.rankPlaces(BY_NAME).request(userDense, userIds, candidateDense, candidateIds, ids);
     int rows = given.check(engine::rulesOfRank);
-    return queued(new Ranked<>(engine, rows, deadline(), given), waits);
+    return queued(new Ranked<>(engine, rows, deadline, given), waits);
   }
 
   private <D, S> Request<float[]> submit(
       Values<D> denseForm, D dense, Values<S> sparseForm, S sparse, boolean waits) {
+    long deadline = deadline();
     Engine engine = serving.fleet().engine();
     int denseInput = engine.denseInput();
     if (denseInput < 0) {
@@ -475,7 +480,7 @@ public final class Ranker implements AutoCloseable {
         new Scores<>(
             engine,
             rows,
-            deadline(),
+            deadline,
             denseForm,
             denseForm.kept(dense),
             sparseForm,
@@ -484,6 +489,7 @@ public final class Ranker implements AutoCloseable {
   }
 
   private Request<Outputs> submit(Map<String, ?> inputs, boolean waits) {
+    long deadline = deadline();
     Engine engine = serving.fleet().engine();
     for (String name : inputs.keySet()) {
       TensorSpec.indexOf(engine.inputs(), "input", name, engine);
@@ -508,7 +514,7 @@ public final class Ranker implements AutoCloseable {
         InputRules.requireSameRows(first, rows, rules, one.rows());
       }
     }
-    return queued(new Named(engine, rows, deadline(), given), waits);
+    return queued(new Named(engine, rows, deadline, given), waits);
   }
 
   private <A> Request<A> queued(Request<A> request, boolean waits) {
@@ -747,7 +753,7 @@ public final class Ranker implements AutoCloseable {
    * @param requests how many were answered
    * @param batches how many runs that took
    * @param rows how many rows those had
-   * @param refused how many requests were never accepted
+   * @param refused how many requests no device took, or none any more once theirs had failed
    * @param expired how many were accepted and dropped when their deadline could not be met
    * @param failed how many got the failure of their run
    * @param queued how many rows wait at the moment

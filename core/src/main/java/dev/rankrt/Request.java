@@ -5,7 +5,10 @@ import java.lang.invoke.VarHandle;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
@@ -169,6 +172,72 @@ abstract class Request<A> extends CompletableFuture<A> {
       throw e.getCause() instanceof RequestRefusedException refused
           ? refused
           : new InferenceException(e.getCause().getMessage(), e.getCause());
+    }
+  }
+
+  // Whoever waits on the very thread that is to answer waits for ever, and so does everyone else.
+
+  @Override
+  public A join() {
+    requireOutside();
+    return super.join();
+  }
+
+  @Override
+  public A get() throws InterruptedException, ExecutionException {
+    requireOutside();
+    return super.get();
+  }
+
+  @Override
+  public A get(long timeout, TimeUnit unit)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    requireOutside();
+    return super.get(timeout, unit);
+  }
+
+  private void requireOutside() {
+    Part[] waiting = parts;
+    if (waiting.length > 0 && !isDone()) {
+      waiting[0].replica.serving().requireOutside("waiting for an answer");
+    }
+  }
+
+  @Override
+  public <U> CompletableFuture<U> newIncompleteFuture() {
+    return new Dependent<>(this);
+  }
+
+  /** What an action makes of a request's answer, or of what another made of it. */
+  private static final class Dependent<U> extends CompletableFuture<U> {
+    private final Request<?> source;
+
+    Dependent(Request<?> source) {
+      this.source = source;
+    }
+
+    @Override
+    public U join() {
+      source.requireOutside();
+      return super.join();
+    }
+
+    @Override
+    public U get() throws InterruptedException, ExecutionException {
+      source.requireOutside();
+      return super.get();
+    }
+
+    @Override
+    public U get(long timeout, TimeUnit unit)
+        throws InterruptedException, ExecutionException, TimeoutException {
+      source.requireOutside();
+      return super.get(timeout, unit);
+    }
+
+    @Override
+    public <V> CompletableFuture<V> newIncompleteFuture() {
+      return new Dependent<>(source);
     }
   }
 

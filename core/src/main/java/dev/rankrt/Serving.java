@@ -151,35 +151,32 @@ final class Serving {
           return;
         }
       } else {
-        switch (replica.submit(request)) {
-          case ACCEPTED -> {
-            return;
+        Replica.Admission admission = replica.submit(request);
+        if (admission == Replica.Admission.ACCEPTED) {
+          return;
+        }
+        if (admission != Replica.Admission.CLOSED) { // by a swap, a failure or the end: look again
+          if (!current.anotherTakes(request, replica)) {
+            refuse(request, refusalBy(replica, admission, request));
           }
-          case CLOSED -> {} // by a swap, a failure or the end: look again
-          case FULL -> {
-            refuse(
-                request,
-                new RequestRefusedException(
-                    Reason.QUEUE_FULL,
-                    "the queue is full: "
-                        + replica.describeLoad(request)
-                        + "; send less, or add devices"));
-            return;
-          }
-          case LATE -> {
-            refuse(
-                request,
-                new RequestRefusedException(
-                    Reason.DEADLINE,
-                    "might not be answered within the "
-                        + request.microsLeft()
-                        + " us that are left: "
-                        + replica.describeLoad(request)));
-            return;
-          }
+          return;
         }
       }
     }
+  }
+
+  private static RequestRefusedException refusalBy(
+      Replica replica, Replica.Admission admission, Request<?> request) {
+    String load = replica.describeLoad(request);
+    return admission == Replica.Admission.FULL
+        ? new RequestRefusedException(
+            Reason.QUEUE_FULL, "the queue is full: " + load + "; send less, or add devices")
+        : new RequestRefusedException(
+            Reason.DEADLINE,
+            "might not be answered within the "
+                + request.microsLeft()
+                + " us that are left: "
+                + load);
   }
 
   private RequestRefusedException refusalOfAll() {
@@ -494,6 +491,17 @@ final class Serving {
         }
       }
       return least;
+    }
+
+    /** Offers a request that one replica refused to the others, which may be faster. */
+    boolean anotherTakes(Request<?> request, Replica not) {
+      for (int i = 0; i < replicas.size(); i++) {
+        Replica replica = replicas.get(i);
+        if (replica != not && replica.submit(request) == Replica.Admission.ACCEPTED) {
+          return true;
+        }
+      }
+      return false;
     }
 
     Replica on(Device device) {

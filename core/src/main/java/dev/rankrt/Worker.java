@@ -55,6 +55,9 @@ final class Worker implements Runnable {
   /** Likewise: when all of them should be answered. */
   private volatile long busyUntil = FREE;
 
+  /** How long what it runs one by one should take after that; its own thread's. */
+  private long nanosAfterwards;
+
   /** Likewise: the rows that it has room for while it waits for more. */
   private volatile int openRoom;
 
@@ -94,9 +97,13 @@ final class Worker implements Runnable {
     return rows <= openRoom;
   }
 
+  /**
+   * Returns how long its run should take from now on. One that should have ended is thought to need
+   * as long again as it is late: a device that hangs must not be taken for a free one.
+   */
   long nanosUntilFree(long now) {
     long until = busyUntil;
-    return until == FREE ? 0 : Math.max(0, until - now);
+    return until == FREE ? 0 : Math.abs(until - now);
   }
 
   /** Wakes the worker if it sleeps, and tells whether it did. */
@@ -412,7 +419,7 @@ final class Worker implements Runnable {
   }
 
   private void running(int rows, long since) {
-    busyUntil = since + replica.times().of(rows);
+    busyUntil = since + replica.times().of(rows) + nanosAfterwards;
     runningRows = rows;
   }
 
@@ -455,17 +462,32 @@ final class Worker implements Runnable {
 
   /**
    * Gives the failure to the request that it is about. A model refuses a whole run for one
-   * request's ids: run by itself, each of the others has its answer.
+   * request's ids: run by itself, each of the others has its answer, if there is time for it.
    */
   private void failed(List<Request.Part> parts, Throwable thrown) {
     if (thrown instanceof InferenceException && parts.size() > 1) {
       ended();
-      for (Request.Part part : List.copyOf(parts)) {
-        run(new ArrayList<>(List.of(part)));
-      }
+      runOneByOne(List.copyOf(parts));
       return;
     }
     fail(parts, thrown);
+  }
+
+  private void runOneByOne(List<Request.Part> parts) {
+    ServiceTimes times = replica.times();
+    for (Request.Part part : parts) {
+      nanosAfterwards += times.of(part.rows);
+    }
+    for (Request.Part part : parts) {
+      long nanos = times.of(part.rows);
+      nanosAfterwards = Math.max(0, nanosAfterwards - nanos); // runs change what is thought of them
+      if (part.request.expiresBefore(System.nanoTime() + nanos)) {
+        replica.expire(part.request);
+      } else {
+        run(new ArrayList<>(List.of(part)));
+      }
+    }
+    nanosAfterwards = 0;
   }
 
   private void fail(List<Request.Part> parts, Throwable thrown) {

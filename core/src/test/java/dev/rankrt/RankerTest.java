@@ -801,6 +801,33 @@ class RankerTest {
   }
 
   @Test
+  void waitingForAFuture_onAWorkersThread_isRefusedUnlessItIsDone() throws Exception {
+    open(options -> {});
+    CompletableFuture<float[]> other = new CompletableFuture<>();
+    hold();
+    CompletableFuture<Float> answer =
+        ask(10, 1)
+            .thenApply(
+                scores -> {
+                  CompletableFuture<float[]> next = ask(20, 1);
+                  CompletableFuture<Integer> length = next.thenApply(given -> given.length);
+                  for (CompletableFuture<?> future :
+                      List.of(next, length, length.thenApply(n -> n + 1), next.copy())) {
+                    assertThrows(IllegalStateException.class, future::join);
+                    assertThrows(IllegalStateException.class, future::get);
+                    assertThrows(
+                        IllegalStateException.class, () -> future.get(1, TimeUnit.SECONDS));
+                  }
+                  CompletableFuture<float[]> unused =
+                      next.whenComplete((given, failure) -> other.complete(next.join()));
+                  return scores[0];
+                });
+    mayLeave.release(2);
+    assertEquals(10.5f, answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    assertAnswer(20, 1, other);
+  }
+
+  @Test
   void close_thatIsInterrupted_waitsAllTheSameAndKeepsTheInterrupt() throws Exception {
     open(options -> {});
     hold();
@@ -860,6 +887,38 @@ class RankerTest {
     }
     for (Ranker.ReplicaStats replica : ranker.stats().replicas()) {
       assertEquals(4, replica.requests());
+    }
+  }
+
+  @Test
+  void request_thatADeviceHasNoTimeFor_goesToAnother() throws Exception {
+    backend.duringRunOn.put(Device.gpu(1), rows -> sleep(150));
+    open(options -> options.devices(Device.gpu(0), Device.gpu(1)));
+    for (int i = 0; i < 20; i++) { // half of them to the slow one first: both have nothing to do
+      assertAnswer(i, 1, ask(ranker.within(Duration.ofMillis(120)), i, 1));
+    }
+    assertEquals(20, ranker.stats().replicas().get(0).requests());
+    assertEquals(0, ranker.stats().refused());
+  }
+
+  @Test
+  void request_thatADeviceHasNoPlaceFor_goesToAnother() throws Exception {
+    open(
+        options ->
+            options.devices(Device.gpu(0), Device.gpu(1)).workers(2).queueCapacity(MAX_BATCH));
+    hold();
+    List<CompletableFuture<float[]>> answers = new ArrayList<>();
+    int[] rows = {1, MAX_BATCH, 1, MAX_BATCH, MAX_BATCH, 1, MAX_BATCH};
+    for (int i = 0; i < rows.length; i++) {
+      answers.add(ask(100 * i, rows[i]));
+      if (i != 3 && i < 5) { // the fourth fills the queue of the device that runs fewer rows
+        awaitRuns(1);
+      }
+    }
+    assertRefused(QUEUE_FULL, answers.get(6));
+    mayLeave.release(100);
+    for (int i = 0; i < 6; i++) {
+      assertAnswer(100 * i, rows[i], answers.get(i));
     }
   }
 

@@ -76,6 +76,69 @@ class WorkerTest {
     assertFalse(other.isDone());
   }
 
+  /** A request whose run is refused unless it is alone, and what happens then. */
+  private BlankRequest refusedWithOthers(Runnable alone) {
+    return waiting(
+        new BlankRequest(1, System.nanoTime() + HOUR) {
+          @Override
+          void execute(Session session, int count) {
+            if (count > 1) {
+              throw new InferenceException("scripted");
+            }
+            alone.run();
+          }
+        });
+  }
+
+  @Test
+  void requests_thatRunByThemselvesAfterARefusal_areDroppedOnceThereIsNoTimeForThem() {
+    BlankRequest first = refusedWithOthers(this::runsBecomeSlow);
+    BlankRequest second = refusedWithOthers(() -> {});
+    worker.serve();
+    assertEquals(1, first.join()[0]);
+    CompletionException failure = assertThrows(CompletionException.class, second::join);
+    assertInstanceOf(RequestRefusedException.class, failure.getCause());
+    assertEquals(1, counters.expired.sum());
+    assertEquals(1, counters.answered.sum());
+  }
+
+  @Test
+  void runs_thatAreToFollowOneByOne_keepAWorkerBusy() {
+    replica.times().ended(1, HOUR);
+    AtomicReference<Long> duringTheFirst = new AtomicReference<>();
+    AtomicReference<Long> duringTheLast = new AtomicReference<>();
+    long began = System.nanoTime();
+    for (AtomicReference<Long> found : List.of(duringTheFirst, duringTheLast)) {
+      replica.submit(
+          new BlankRequest(1, Request.NO_DEADLINE) {
+            @Override
+            void execute(Session session, int count) {
+              if (count > 1) {
+                throw new InferenceException("scripted");
+              }
+              found.set(worker.nanosUntilFree(began));
+            }
+          });
+    }
+    worker.serve();
+    assertTrue(duringTheFirst.get() >= 2 * HOUR, duringTheFirst + " ns");
+    assertTrue(duringTheLast.get() >= HOUR / 2, duringTheLast + " ns");
+    assertTrue(duringTheLast.get() < 2 * HOUR, duringTheLast + " ns");
+    assertEquals(0, worker.nanosUntilFree(began), "it has nothing to do");
+  }
+
+  @Test
+  void run_thatTakesLongerThanItShould_isThoughtToNeedAsLongAgain() {
+    replica.times().ended(1, 1);
+    replica.submit(new BlankRequest(1, Request.NO_DEADLINE));
+    long before = System.nanoTime();
+    worker.take(RUN);
+    long late = HOUR / 10;
+    long nanos = worker.nanosUntilFree(System.nanoTime() + late);
+    assertTrue(nanos >= late - 1, nanos + " ns");
+    assertTrue(nanos <= late + System.nanoTime() - before, nanos + " ns");
+  }
+
   @Test
   void requests_thatExpireInGreatNumber_leaveWhatFollowsToOtherWorkers() {
     List<BlankRequest> late = new ArrayList<>();
