@@ -16,17 +16,22 @@ import dev.rankrt.RequestRefusedException.Reason;
 import dev.rankrt.internal.Pace;
 import dev.rankrt.natives.CudaException;
 import dev.rankrt.natives.DeviceLostException;
+import dev.rankrt.streams.AffinityPolicy;
+import dev.rankrt.streams.CpuSet;
 import dev.rankrt.testing.FakeBackend;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
@@ -253,6 +258,29 @@ class RankerTest {
   }
 
   /** In whichever moment parts meet workers that fall asleep, none waits while a worker sleeps. */
+  @Test
+  void workers_runOnTheProcessorsOfTheirPolicy() throws Exception {
+    String all = allowedProcessors();
+    String last = all.substring(Math.max(all.lastIndexOf('-'), all.lastIndexOf(',')) + 1);
+    Set<String> seen = ConcurrentHashMap.newKeySet();
+    backend.duringRun = rows -> seen.add(allowedProcessors());
+    open(
+        EngineOptions.builder().affinity(AffinityPolicy.cores(CpuSet.parse(last))),
+        options -> options.workers(2));
+    assertAnswer(10, 1, ask(10, 1));
+    assertEquals(Set.of(last), seen);
+  }
+
+  private static String allowedProcessors() {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/thread-self/status"))) {
+      String key = "Cpus_allowed_list:";
+      String line = lines.filter(each -> each.startsWith(key)).findFirst().orElseThrow();
+      return line.substring(key.length()).strip();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   @Test
   void parts_thatComeTogether_wakeAllWorkersTheyNeed() throws Exception {
     open(options -> options.workers(2));
