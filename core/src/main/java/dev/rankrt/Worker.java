@@ -244,6 +244,7 @@ final class Worker implements Runnable {
       report(e);
     } finally {
       busyUntil = FREE;
+      nanosAfterwards = 0;
       batch.clear(); // requests keep their callers' arrays
     }
   }
@@ -487,7 +488,6 @@ final class Worker implements Runnable {
         run(new ArrayList<>(List.of(part)));
       }
     }
-    nanosAfterwards = 0;
   }
 
   private void fail(List<Request.Part> parts, Throwable thrown) {

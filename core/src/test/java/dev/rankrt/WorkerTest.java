@@ -128,6 +128,32 @@ class WorkerTest {
   }
 
   @Test
+  void runs_thatDoNotFollowAnyMore_keepNoWorkerBusy() {
+    replica.times().ended(1, HOUR);
+    for (int i = 0; i < 3; i++) {
+      replica.submit(
+          new BlankRequest(1, Request.NO_DEADLINE) {
+            @Override
+            void execute(Session session, int count) {
+              if (count > 1) {
+                throw new InferenceException("scripted");
+              }
+            }
+
+            @Override
+            void copyOut(Session session, int at, int count, int to) {
+              throw new IllegalStateException("scripted");
+            }
+          });
+    }
+    worker.serve();
+    replica.submit(new BlankRequest(1, Request.NO_DEADLINE));
+    worker.take(RUN);
+    long nanos = worker.nanosUntilFree(System.nanoTime());
+    assertTrue(nanos < 2 * HOUR, nanos + " ns");
+  }
+
+  @Test
   void run_thatTakesLongerThanItShould_isThoughtToNeedAsLongAgain() {
     replica.times().ended(1, 1);
     replica.submit(new BlankRequest(1, Request.NO_DEADLINE));
