@@ -38,8 +38,9 @@ import java.util.concurrent.TimeoutException;
  *
  * <p><b>Futures</b> are completed by the thread that ran the request. Actions that depend on one
  * run there too unless their method ends in {@code Async}, and hold up other requests as long as
- * they last; calls that wait are refused there, and so is waiting for the future of another request
- * or what became of it by an action. Cancelling a future, or completing it in another way, gives
+ * they last. Calls that wait are refused there, and so is waiting for a future of this ranker, or
+ * one that its methods gave, which is not done; what knows nothing of it, such as {@code allOf},
+ * must not be waited for there either. Cancelling a future, or completing it in another way, gives
  * its place in the queue to others.
  *
  * <p><b>Overload.</b> The queue holds a limited number of rows; what comes on top is refused at

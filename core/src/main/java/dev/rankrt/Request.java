@@ -179,65 +179,73 @@ abstract class Request<A> extends CompletableFuture<A> {
 
   @Override
   public A join() {
-    requireOutside();
+    requireOutside(this, serving());
     return super.join();
   }
 
   @Override
   public A get() throws InterruptedException, ExecutionException {
-    requireOutside();
+    requireOutside(this, serving());
     return super.get();
   }
 
   @Override
   public A get(long timeout, TimeUnit unit)
       throws InterruptedException, ExecutionException, TimeoutException {
-    requireOutside();
+    requireOutside(this, serving());
     return super.get(timeout, unit);
-  }
-
-  private void requireOutside() {
-    Part[] waiting = parts;
-    if (waiting.length > 0 && !isDone()) {
-      waiting[0].replica.serving().requireOutside("waiting for an answer");
-    }
   }
 
   @Override
   public <U> CompletableFuture<U> newIncompleteFuture() {
-    return new Dependent<>(this);
+    return new Dependent<>(serving());
   }
 
-  /** What an action makes of a request's answer, or of what another made of it. */
-  private static final class Dependent<U> extends CompletableFuture<U> {
-    private final Request<?> source;
+  /** Returns what answers it; null before anything took it. */
+  private Serving serving() {
+    Part[] known = parts;
+    return known.length == 0 ? null : known[0].replica.serving();
+  }
 
-    Dependent(Request<?> source) {
-      this.source = source;
+  private static void requireOutside(CompletableFuture<?> awaited, Serving serving) {
+    if (serving != null && !awaited.isDone()) {
+      serving.requireOutside("waiting for an answer");
+    }
+  }
+
+  /**
+   * What an action makes of a request's answer, or of what another made of it. It does not know the
+   * request, which would be kept as long as it is, with the caller's values.
+   */
+  private static final class Dependent<U> extends CompletableFuture<U> {
+    private final Serving serving;
+
+    Dependent(Serving serving) {
+      this.serving = serving;
     }
 
     @Override
     public U join() {
-      source.requireOutside();
+      requireOutside(this, serving);
       return super.join();
     }
 
     @Override
     public U get() throws InterruptedException, ExecutionException {
-      source.requireOutside();
+      requireOutside(this, serving);
       return super.get();
     }
 
     @Override
     public U get(long timeout, TimeUnit unit)
         throws InterruptedException, ExecutionException, TimeoutException {
-      source.requireOutside();
+      requireOutside(this, serving);
       return super.get(timeout, unit);
     }
 
     @Override
     public <V> CompletableFuture<V> newIncompleteFuture() {
-      return new Dependent<>(source);
+      return new Dependent<>(serving);
     }
   }
 

@@ -155,12 +155,16 @@ final class Serving {
         if (admission == Replica.Admission.ACCEPTED) {
           return;
         }
-        if (admission != Replica.Admission.CLOSED) { // by a swap, a failure or the end: look again
-          if (!current.anotherTakes(request, replica)) {
-            refuse(request, refusalBy(replica, admission, request));
+        if (admission != Replica.Admission.CLOSED) {
+          if (current.anotherTakes(request, replica)) {
+            return;
           }
-          return;
+          if (current == fleet) {
+            refuse(request, refusalBy(replica, admission, request));
+            return;
+          }
         }
+        // What was asked was closed by a swap, a failure or the end: look again.
       }
     }
   }

@@ -99,11 +99,16 @@ final class Worker implements Runnable {
 
   /**
    * Returns how long its run should take from now on. One that should have ended is thought to need
-   * as long again as it is late: a device that hangs must not be taken for a free one.
+   * as long again as it is late: a device that hangs must not be taken for a free one. A run that
+   * still waits for more has not begun.
    */
   long nanosUntilFree(long now) {
+    boolean waitsForMore = openRoom > 0; // read first: it ends after the time is set anew
     long until = busyUntil;
-    return until == FREE ? 0 : Math.abs(until - now);
+    if (until == FREE) {
+      return 0;
+    }
+    return waitsForMore ? Math.max(0, until - now) : Math.abs(until - now);
   }
 
   /** Wakes the worker if it sleeps, and tells whether it did. */
@@ -264,6 +269,7 @@ final class Worker implements Runnable {
       try {
         waitForMore(room);
       } finally {
+        busyUntil = System.nanoTime(); // or it would be taken for late
         openRoom = 0;
       }
     }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -21,6 +22,7 @@ import dev.rankrt.streams.CpuSet;
 import dev.rankrt.testing.FakeBackend;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.ref.WeakReference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,6 +31,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
@@ -833,26 +836,52 @@ class RankerTest {
     open(options -> {});
     CompletableFuture<float[]> other = new CompletableFuture<>();
     hold();
+    CompletableFuture<float[]> first = ask(10, 1);
     CompletableFuture<Float> answer =
-        ask(10, 1)
-            .thenApply(
-                scores -> {
-                  CompletableFuture<float[]> next = ask(20, 1);
-                  CompletableFuture<Integer> length = next.thenApply(given -> given.length);
-                  for (CompletableFuture<?> future :
-                      List.of(next, length, length.thenApply(n -> n + 1), next.copy())) {
-                    assertThrows(IllegalStateException.class, future::join);
-                    assertThrows(IllegalStateException.class, future::get);
-                    assertThrows(
-                        IllegalStateException.class, () -> future.get(1, TimeUnit.SECONDS));
-                  }
-                  CompletableFuture<float[]> unused =
-                      next.whenComplete((given, failure) -> other.complete(next.join()));
-                  return scores[0];
-                });
+        first.thenApply(
+            scores -> {
+              CompletableFuture<float[]> next = ask(20, 1);
+              CompletableFuture<Integer> length = next.thenApply(given -> given.length);
+              assertNobodyWaitsFor(next);
+              assertNobodyWaitsFor(length);
+              assertNobodyWaitsFor(length.thenApply(n -> n + 1));
+              assertNobodyWaitsFor(next.copy());
+              assertNobodyWaitsFor(first.thenCompose(given -> next));
+              assertEquals(scores, first.join());
+              assertEquals(
+                  7,
+                  next.thenApply(given -> 0).completeOnTimeout(7, 0, TimeUnit.NANOSECONDS).join());
+              CompletableFuture<Integer> cancelled = next.thenApply(given -> 0);
+              cancelled.cancel(true);
+              assertThrows(CancellationException.class, cancelled::join);
+              CompletableFuture<float[]> unused =
+                  next.whenComplete((given, failure) -> other.complete(next.join()));
+              return scores[0];
+            });
     mayLeave.release(2);
     assertEquals(10.5f, answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
     assertAnswer(20, 1, other);
+  }
+
+  private static void assertNobodyWaitsFor(CompletableFuture<?> future) {
+    assertThrows(IllegalStateException.class, future::join);
+    assertThrows(IllegalStateException.class, future::get);
+    assertThrows(IllegalStateException.class, () -> future.get(1, TimeUnit.SECONDS));
+  }
+
+  @Test
+  void whatBecomesOfAnAnswer_keepsNeitherTheRequestNorItsModel() throws Exception {
+    open(options -> {});
+    WeakReference<CompletableFuture<float[]>> request = new WeakReference<>(ask(10, 1));
+    CompletableFuture<Integer> kept = request.get().thenApply(scores -> scores.length);
+    assertEquals(1, kept.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+    while (request.get() != null && System.nanoTime() < end) {
+      System.gc();
+      sleep(1);
+    }
+    assertNull(request.get());
+    assertTrue(kept.isDone()); // and is kept so long
   }
 
   @Test

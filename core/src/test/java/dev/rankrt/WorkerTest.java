@@ -127,6 +127,42 @@ class WorkerTest {
     assertEquals(0, worker.nanosUntilFree(began), "it has nothing to do");
   }
 
+  /** Collecting takes a fifth of a second at least; runs take nanoseconds. */
+  @Test
+  void run_thatWaitsForMore_isNotLate() throws Exception {
+    Duration window = Duration.ofMillis(200);
+    Serving patient =
+        ClosedServing.of(RUN, RankerOptions.builder().workers(1).batchingWindow(window).build());
+    Replica collecting = new Replica(patient, patient.fleet().engine(), counters, false);
+    collecting.times().ended(1, 1);
+    collecting.times().ended(RUN, 1);
+    Worker collector = collecting.workers.get(0);
+    CompletableFuture<Long> atTheEnd = new CompletableFuture<>();
+    collecting.submit(
+        new BlankRequest(RUN - 1, Request.NO_DEADLINE) {
+          @Override
+          void copyIn(Session session, int from, int count, int at) {
+            atTheEnd.complete(collector.nanosUntilFree(System.nanoTime()));
+          }
+
+          @Override
+          void execute(Session session, int count) {}
+        });
+    Thread thread = new Thread(collector::serve);
+    thread.start();
+    while (!collector.waitsFor(1)) {
+      Thread.onSpinWait();
+    }
+    long most = 0;
+    while (collector.waitsFor(1)) {
+      most = Math.max(most, collector.nanosUntilFree(System.nanoTime()));
+    }
+    thread.join();
+    long limit = window.toNanos() / 2;
+    assertTrue(most < limit, most + " ns");
+    assertTrue(atTheEnd.get() < limit, atTheEnd.get() + " ns");
+  }
+
   @Test
   void runs_thatDoNotFollowAnyMore_keepNoWorkerBusy() {
     replica.times().ended(1, HOUR);
