@@ -156,7 +156,8 @@ public final class RankerOptions {
 
     /**
      * Sets the devices that serve, instead of {@link EngineOptions#device}. Each gets the model;
-     * requests go to the one with the fewest rows to run.
+     * requests go to the one with the fewest rows to run, or to another where that one has no place
+     * or no time for them.
      *
      * @param devices at least one, each once
      * @return this builder

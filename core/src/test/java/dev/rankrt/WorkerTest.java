@@ -76,24 +76,35 @@ class WorkerTest {
     assertFalse(other.isDone());
   }
 
-  /** A request whose run is refused unless it is alone, and what happens then. */
-  private BlankRequest refusedWithOthers(Runnable alone) {
-    return waiting(
-        new BlankRequest(1, System.nanoTime() + HOUR) {
-          @Override
-          void execute(Session session, int count) {
-            if (count > 1) {
-              throw new InferenceException("scripted");
-            }
-            alone.run();
-          }
-        });
+  /** A request whose run is refused unless it is alone. */
+  private static class RefusedWithOthers extends BlankRequest {
+    RefusedWithOthers(long deadline) {
+      super(1, deadline);
+    }
+
+    /** What happens when it is. */
+    void alone() {}
+
+    @Override
+    void execute(Session session, int count) {
+      if (count > 1) {
+        throw new InferenceException("scripted");
+      }
+      alone();
+    }
   }
 
   @Test
   void requests_thatRunByThemselvesAfterARefusal_areDroppedOnceThereIsNoTimeForThem() {
-    BlankRequest first = refusedWithOthers(this::runsBecomeSlow);
-    BlankRequest second = refusedWithOthers(() -> {});
+    BlankRequest first =
+        waiting(
+            new RefusedWithOthers(Request.NO_DEADLINE) {
+              @Override
+              void alone() {
+                runsBecomeSlow();
+              }
+            });
+    BlankRequest second = waiting(new RefusedWithOthers(System.nanoTime() + HOUR));
     worker.serve();
     assertEquals(1, first.join()[0]);
     CompletionException failure = assertThrows(CompletionException.class, second::join);
@@ -110,12 +121,9 @@ class WorkerTest {
     long began = System.nanoTime();
     for (AtomicReference<Long> found : List.of(duringTheFirst, duringTheLast)) {
       replica.submit(
-          new BlankRequest(1, Request.NO_DEADLINE) {
+          new RefusedWithOthers(Request.NO_DEADLINE) {
             @Override
-            void execute(Session session, int count) {
-              if (count > 1) {
-                throw new InferenceException("scripted");
-              }
+            void alone() {
               found.set(worker.nanosUntilFree(began));
             }
           });
@@ -150,14 +158,12 @@ class WorkerTest {
         });
     Thread thread = new Thread(collector::serve);
     thread.start();
-    while (!collector.waitsFor(1)) {
-      Thread.onSpinWait();
-    }
     long most = 0;
-    while (collector.waitsFor(1)) {
-      most = Math.max(most, collector.nanosUntilFree(System.nanoTime()));
+    while (thread.isAlive()) {
+      if (collector.waitsFor(1)) {
+        most = Math.max(most, collector.nanosUntilFree(System.nanoTime()));
+      }
     }
-    thread.join();
     long limit = window.toNanos() / 2;
     assertTrue(most < limit, most + " ns");
     assertTrue(atTheEnd.get() < limit, atTheEnd.get() + " ns");
@@ -168,14 +174,7 @@ class WorkerTest {
     replica.times().ended(1, HOUR);
     for (int i = 0; i < 3; i++) {
       replica.submit(
-          new BlankRequest(1, Request.NO_DEADLINE) {
-            @Override
-            void execute(Session session, int count) {
-              if (count > 1) {
-                throw new InferenceException("scripted");
-              }
-            }
-
+          new RefusedWithOthers(Request.NO_DEADLINE) {
             @Override
             void copyOut(Session session, int at, int count, int to) {
               throw new IllegalStateException("scripted");
@@ -264,18 +263,7 @@ class WorkerTest {
   }
 
   @Test
-  void requests_thatRunOneByOne_areRunsThatADeadlineHasToAllowForUnlessTheyWereCancelled() {
-    Replica alone = oneByOne();
-    alone.times().ended(1, HOUR / 100);
-    alone.times().ended(RUN, HOUR / 100);
-    List<BlankRequest> before = fill(alone, 100, 1);
-    assertEquals(Replica.Admission.LATE, ofHurried(alone));
-    before.forEach(request -> request.cancel(true));
-    assertEquals(Replica.Admission.ACCEPTED, ofHurried(alone));
-  }
-
-  @Test
-  void requests_thatRunOneByOne_countForAsLongAsTheirOwnRowsTake() {
+  void requests_thatRunOneByOne_countForAsLongAsTheirOwnRowsTakeUnlessTheyWereCancelled() {
     Replica alone = oneByOne();
     alone.times().ended(1, HOUR / 1000);
     alone.times().ended(RUN, HOUR / 10);
