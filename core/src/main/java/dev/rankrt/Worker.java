@@ -421,6 +421,7 @@ final class Worker implements Runnable {
    * anyone is told anything, whose own code may hear of it and take its time.
    */
   void ended() {
+    busyUntil = System.nanoTime() + nanosAfterwards; // a run that was late is so no longer
     runningRows = 0;
     replica.wakeOneForWork();
   }

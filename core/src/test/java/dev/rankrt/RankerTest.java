@@ -872,16 +872,23 @@ class RankerTest {
   @Test
   void whatBecomesOfAnAnswer_keepsNeitherTheRequestNorItsModel() throws Exception {
     open(options -> {});
-    WeakReference<CompletableFuture<float[]>> request = new WeakReference<>(ask(10, 1));
-    CompletableFuture<Integer> kept = request.get().thenApply(scores -> scores.length);
-    assertEquals(1, kept.get(PATIENCE_SECONDS, TimeUnit.SECONDS));
+    List<CompletableFuture<Integer>> kept = new ArrayList<>();
+    WeakReference<CompletableFuture<float[]>> request = askForALength(kept);
+    assertEquals(1, kept.get(0).get(PATIENCE_SECONDS, TimeUnit.SECONDS));
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
     while (request.get() != null && System.nanoTime() < end) {
       System.gc();
       sleep(1);
     }
     assertNull(request.get());
-    assertTrue(kept.isDone()); // and is kept so long
+    assertTrue(kept.get(0).isDone()); // and is kept so long
+  }
+
+  private WeakReference<CompletableFuture<float[]>> askForALength(
+      List<CompletableFuture<Integer>> kept) {
+    CompletableFuture<float[]> asked = ask(10, 1);
+    kept.add(asked.thenApply(scores -> scores.length));
+    return new WeakReference<>(asked);
   }
 
   @Test

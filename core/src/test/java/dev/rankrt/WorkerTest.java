@@ -170,6 +170,29 @@ class WorkerTest {
   }
 
   @Test
+  void run_thatEndedLate_isNotLateWhileItsAnswersAreHandedOut() {
+    long run = TimeUnit.MILLISECONDS.toNanos(200);
+    replica.times().ended(1, 1);
+    AtomicReference<Long> afterwards = new AtomicReference<>();
+    replica.submit(
+        new BlankRequest(1, Request.NO_DEADLINE) {
+          @Override
+          void execute(Session session, int count) {
+            for (long end = System.nanoTime() + run; System.nanoTime() < end; ) {
+              Thread.onSpinWait();
+            }
+          }
+
+          @Override
+          void copyOut(Session session, int at, int count, int to) {
+            afterwards.set(worker.nanosUntilFree(System.nanoTime()));
+          }
+        });
+    worker.serve();
+    assertTrue(afterwards.get() < run / 2, afterwards + " ns");
+  }
+
+  @Test
   void runs_thatDoNotFollowAnyMore_keepNoWorkerBusy() {
     replica.times().ended(1, HOUR);
     for (int i = 0; i < 3; i++) {
