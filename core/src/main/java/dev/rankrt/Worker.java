@@ -421,7 +421,10 @@ final class Worker implements Runnable {
    * anyone is told anything, whose own code may hear of it and take its time.
    */
   void ended() {
-    busyUntil = System.nanoTime() + nanosAfterwards; // a run that was late is so no longer
+    long now = System.nanoTime();
+    if (busyUntil != FREE && busyUntil - now < 0) {
+      busyUntil = now; // a run that was late is so no longer
+    }
     runningRows = 0;
     replica.wakeOneForWork();
   }
