@@ -68,7 +68,7 @@ public final class Engine implements AutoCloseable {
     this.denseInput = findDenseInput();
     this.rowsAreIndependent = options.padding() && hasRowsOnly();
     this.requestRules = rulesOfInputs(rowsAreIndependent);
-    this.rankRules = rulesOfInputs(options.padding());
+    this.rankRules = rulesOfInputs(candidatesAreIndependent());
   }
 
   /** Returns the rules of requests that take one run, or as many as they have rows for. */

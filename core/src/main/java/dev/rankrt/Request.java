@@ -5,10 +5,7 @@ import java.lang.invoke.VarHandle;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
@@ -22,7 +19,7 @@ import java.util.function.Supplier;
  *
  * @param <A> the answer
  */
-abstract class Request<A> extends CompletableFuture<A> {
+abstract class Request<A> extends Awaited<A> {
   static final long NO_DEADLINE = Long.MAX_VALUE;
 
   private static final int DROPPED = -1;
@@ -175,78 +172,10 @@ abstract class Request<A> extends CompletableFuture<A> {
     }
   }
 
-  // Whoever waits on the very thread that is to answer waits for ever, and so does everyone else.
-
   @Override
-  public A join() {
-    requireOutside(this, serving());
-    return super.join();
-  }
-
-  @Override
-  public A get() throws InterruptedException, ExecutionException {
-    requireOutside(this, serving());
-    return super.get();
-  }
-
-  @Override
-  public A get(long timeout, TimeUnit unit)
-      throws InterruptedException, ExecutionException, TimeoutException {
-    requireOutside(this, serving());
-    return super.get(timeout, unit);
-  }
-
-  @Override
-  public <U> CompletableFuture<U> newIncompleteFuture() {
-    return new Dependent<>(serving());
-  }
-
-  /** Returns what answers it; null before anything took it. */
-  private Serving serving() {
+  Serving serving() {
     Part[] known = parts;
     return known.length == 0 ? null : known[0].replica.serving();
-  }
-
-  private static void requireOutside(CompletableFuture<?> awaited, Serving serving) {
-    if (serving != null && !awaited.isDone()) {
-      serving.requireOutside("waiting for an answer");
-    }
-  }
-
-  /**
-   * What an action makes of a request's answer, or of what another made of it. It does not know the
-   * request, which would be kept as long as it is, with the caller's values.
-   */
-  private static final class Dependent<U> extends CompletableFuture<U> {
-    private final Serving serving;
-
-    Dependent(Serving serving) {
-      this.serving = serving;
-    }
-
-    @Override
-    public U join() {
-      requireOutside(this, serving);
-      return super.join();
-    }
-
-    @Override
-    public U get() throws InterruptedException, ExecutionException {
-      requireOutside(this, serving);
-      return super.get();
-    }
-
-    @Override
-    public U get(long timeout, TimeUnit unit)
-        throws InterruptedException, ExecutionException, TimeoutException {
-      requireOutside(this, serving);
-      return super.get(timeout, unit);
-    }
-
-    @Override
-    public <V> CompletableFuture<V> newIncompleteFuture() {
-      return new Dependent<>(serving);
-    }
   }
 
   // The place in the queue is free before anyone can see that the request is done, or in the moment

@@ -55,11 +55,11 @@ final class Worker implements Runnable {
   /** Likewise: when all of them should be answered. */
   private volatile long busyUntil = FREE;
 
-  /** How long what it runs one by one should take after that; its own thread's. */
-  private long nanosAfterwards;
-
   /** Likewise: the rows that it has room for while it waits for more. */
   private volatile int openRoom;
+
+  /** How long what it runs one by one should take after the run; its own thread's. */
+  private long nanosAfterwards;
 
   /** The output that was not finite in the warm-up; null if all were. */
   private volatile TensorSpec notFinite;
